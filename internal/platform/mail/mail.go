@@ -1,0 +1,185 @@
+// Package mail sends what a transaction decided to send. A mail is a row of
+// that transaction, its content sealed, so it leaves if and only if the
+// transaction commits; nothing in a request waits for a mail server.
+//
+// The rows themselves are the queue (a job.Drain), not one River job for each
+// mail: storing and finishing a job costs several times what the mail's own
+// row costs, and invitations come by the thousand a second. The promises are
+// the same: a mail is tried as soon as it is committed, again with growing
+// distances while the server is away or says "later" (4xx), by any node, and
+// after a crash; it is given up when the server says "never" (5xx) or after a
+// day. All tries carry one Message-ID and date. A second copy leaves only when
+// a process or connection broke between the server's taking a mail and our
+// noting it.
+package mail
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/clock"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
+	"github.com/guildhall-id/guildhall/internal/platform/job"
+	"github.com/guildhall-id/guildhall/internal/platform/secret"
+)
+
+// Message is a mail to one person.
+type Message struct {
+	Deployment id.Deployment
+	Subject    int64  // the id of what it is about
+	To         string // an address in its normal form
+	Kind       string // "invitation"; for a code, also its purpose
+	Content    Content
+}
+
+// Content is what a mail says. All of it is plain text, whoever wrote it: a
+// control character or line break in it becomes a space.
+type Content struct {
+	Subject    string   `json:"subject"`
+	Heading    string   `json:"heading,omitempty"`
+	Paragraphs []string `json:"paragraphs,omitempty"`
+	Code       string   `json:"code,omitempty"`   // a one-time code
+	Action     *Action  `json:"action,omitempty"` // the one button
+	Footer     string   `json:"footer,omitempty"`
+	AppName    string   `json:"app_name,omitempty"` // the name of the sender
+}
+
+// Action is a button that leads to an http or https address.
+type Action struct {
+	Label string `json:"label"`
+	URL   string `json:"url"`
+}
+
+// Limits keep mail from being a weapon. They count for one address within one
+// deployment, over all kinds and organizations and all nodes. The zero Limits
+// let nothing out.
+type Limits struct {
+	PerRecipientHour int
+	CodesPerHour     int
+	CodeInterval     time.Duration // between two codes of one kind, at most an hour
+}
+
+// StrictLimits are those of production, WideLimits let a test suite pass.
+var (
+	StrictLimits = Limits{PerRecipientHour: 10, CodesPerHour: 5, CodeInterval: time.Minute}
+	WideLimits   = Limits{PerRecipientHour: 1 << 30, CodesPerHour: 1 << 30}
+)
+
+// ErrTooMany refuses a mail beyond the limits.
+var ErrTooMany = fault.New(fault.TooMany, "RATE_LIMITED", "Too many messages were sent to this address. Please try again later.")
+
+// Outbox takes mails and gets them delivered.
+type Outbox struct {
+	db        *database.DB
+	key       secret.Key
+	transport Transport
+	from      string
+	limits    Limits
+	wake      func()
+}
+
+// NewOutbox makes an outbox whose mails come from an address that ParseSender
+// accepts. They are delivered while the queue runs.
+func NewOutbox(db *database.DB, queue *job.Queue, key secret.Key, transport Transport, from string, limits Limits) *Outbox {
+	o := &Outbox{db: db, key: key.For("mail"), transport: transport, from: from, limits: limits}
+	o.wake = job.Drain(queue, "mail", o.claim, o.deliver)
+	return o
+}
+
+// Queue has m sent once tx commits. It returns ErrTooMany, with the time to
+// wait, beyond the limits.
+func (o *Outbox) Queue(ctx context.Context, tx *database.Tx, m Message) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	if err := o.allow(ctx, tx, m); err != nil {
+		return err
+	}
+	content, err := json.Marshal(m.Content)
+	if err != nil {
+		return fmt.Errorf("mail %s: %w", m.Kind, err)
+	}
+	mail := database.NewID[id.Mail](tx)
+	tx.AfterCommit(o.wake)
+	return New(tx).InsertMail(ctx, InsertMailParams{
+		ID:           mail,
+		DeploymentID: m.Deployment,
+		Kind:         m.Kind,
+		Recipient:    m.To,
+		SubjectID:    id.Subject(m.Subject),
+		Code:         m.Content.Code != "",
+		Content:      o.key.Seal(content, sealedFor(mail)),
+		CreatedAt:    tx.Now,
+		DueAt:        tx.Now,
+	})
+}
+
+// sealedFor binds a content to its row.
+func sealedFor(mail id.Mail) []byte { return []byte(mail.String()) }
+
+// allow compares what left for the address in the last hour with the limits.
+// Two transactions that write to one address wait for each other, so that the
+// count is exact; on SQLite they do anyhow.
+func (o *Outbox) allow(ctx context.Context, tx *database.Tx, m Message) error {
+	if o.db.Dialect() == database.PostgreSQL {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mail ' || $1, $2))", m.To, int64(m.Deployment)); err != nil {
+			return fmt.Errorf("lock a recipient: %w", err)
+		}
+	}
+	recent, err := New(tx).Recent(ctx, RecentParams{
+		Kind: m.Kind, DeploymentID: m.Deployment, Recipient: m.To, CreatedAt: tx.Now.Add(-time.Hour),
+	})
+	if err != nil {
+		return fmt.Errorf("count recent mails: %w", err)
+	}
+	if recent.Mails >= int64(o.limits.PerRecipientHour) {
+		return tooMany(tx.Now, recent.FirstMail, time.Hour)
+	}
+	if m.Content.Code == "" {
+		return nil
+	}
+	if recent.Codes >= int64(o.limits.CodesPerHour) {
+		return tooMany(tx.Now, recent.FirstCode, time.Hour)
+	}
+	if recent.LastOfKind > 0 && tx.Now < clock.Time(recent.LastOfKind).Add(o.limits.CodeInterval) {
+		return tooMany(tx.Now, recent.LastOfKind, o.limits.CodeInterval)
+	}
+	return nil
+}
+
+// tooMany is ErrTooMany until d after a mail that still counts.
+func tooMany(now clock.Time, counted int64, d time.Duration) error {
+	if counted == 0 {
+		return ErrTooMany.After(d)
+	}
+	return ErrTooMany.After(clock.Time(counted).Add(d).Sub(now))
+}
+
+// address is the normal form of a recipient: nothing in it is structure of a
+// header or of an SMTP command (RFC 5321, section 4.1.2, without quoting).
+var address = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*$")
+
+// check refuses what only a mistake in this program would ask for.
+func (m Message) check() error {
+	if m.Deployment == 0 || m.Kind == "" || oneLine(m.Content.Subject) == "" {
+		return errors.New("mail: a message needs a deployment, a kind and a subject")
+	}
+	if len(m.To) > 254 || !address.MatchString(m.To) {
+		return errors.New("mail: the recipient is not an address in its normal form")
+	}
+	if m.Content.Action == nil {
+		return nil
+	}
+	target, err := url.Parse(m.Content.Action.URL)
+	if err != nil || (target.Scheme != "https" && target.Scheme != "http") || target.Host == "" {
+		return errors.New("mail: an action leads to an http or https address")
+	}
+	return nil
+}
