@@ -1,0 +1,76 @@
+package deployment
+
+import (
+	"net/url"
+
+	"github.com/guildhall-id/guildhall/internal/access"
+)
+
+const (
+	minute = 60
+	day    = 24 * 60 * minute
+)
+
+// defaults are the settings of a new deployment: sign-up for everybody with an
+// e-mail address and a password, organizations and workspaces on, no limits.
+func defaults(name, publicURL string) Settings {
+	base := publicURL
+	host := ""
+	if u, err := url.Parse(publicURL); err == nil {
+		host = u.Host
+	}
+	return Settings{
+		FrontendHost: host,
+		Auth: AuthSettings{
+			EmailAddress: EmailField{
+				Field: Field{Enabled: true, Required: true}, VerifySignUp: true,
+				OTPVerificationAllowed: true, MagicLinkVerificationAllowed: true,
+			},
+			PhoneNumber:            PhoneField{SMSVerificationAllowed: true},
+			Username:               UsernameField{MinLength: 3, MaxLength: 30},
+			FirstName:              Field{Enabled: true},
+			LastName:               Field{Enabled: true},
+			Password:               Field{Enabled: true, Required: true},
+			PasswordPolicy:         PasswordPolicy{Enabled: true, MinLength: 8},
+			FactorsEnabled:         Factors{EmailPassword: true, EmailOTP: true},
+			VerificationPolicy:     VerificationPolicy{Email: true},
+			SecondFactorPolicy:     "none",
+			FirstFactor:            "email_password",
+			SecondFactor:           "none",
+			AlternateFirstFactors:  []string{"email_otp"},
+			AlternateSecondFactors: []string{},
+			MultiSession:           MultiSession{Enabled: true, MaxAccountsPerSession: 5, MaxSessionsPerAccount: 20},
+			SessionTokenLifetime:   minute,
+			SessionValidity:        30 * day,
+			SessionInactiveTimeout: 7 * day,
+		},
+		B2B: B2BSettings{
+			OrganizationsEnabled: true, WorkspacesEnabled: true,
+			AllowUsersToCreateOrgs: true, AllowOrgDeletion: true, AllowWorkspaceDeletion: true,
+			CustomOrgRoleEnabled: true, CustomWorkspaceRoleEnabled: true,
+			OrganizationPermissions: access.Permissions{
+				access.OrganizationAdmin, access.OrganizationManage, access.OrganizationManageMembers,
+				access.OrganizationRead, access.OrganizationMember,
+			},
+			WorkspacePermissions: access.Permissions{
+				access.WorkspaceAdmin, access.WorkspaceManage, access.WorkspaceWrite,
+				access.WorkspaceRead, access.WorkspaceMember,
+			},
+		},
+		Restrictions: RestrictionsSettings{
+			SignUpMode:          SignUpPublic,
+			CountryRestrictions: CountryRestrictions{CountryCodes: []string{}},
+			BannedKeywords:      []string{}, AllowlistedResources: []string{}, BlocklistedResources: []string{},
+		},
+		UI: UISettings{
+			AppName:       name,
+			SignInPageURL: base + "/sign-in", SignUpPageURL: base + "/sign-up", WaitlistPageURL: base + "/waitlist",
+			AfterLogoClickURL: base + "/", UserProfileURL: base + "/account",
+			OrganizationProfileURL: base + "/organization", CreateOrganizationURL: base + "/create-organization",
+			AfterSignOutOnePageURL: base + "/sign-in", AfterSignOutAllPageURL: base + "/sign-in",
+			AfterSignUpRedirectURL: base + "/", AfterSignInRedirectURL: base + "/",
+			AfterCreateOrganizationRedirectURL: base + "/",
+			UseInitialsForUserImage:            true, UseInitialsForOrganizationImage: true,
+		},
+	}
+}

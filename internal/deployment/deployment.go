@@ -1,0 +1,203 @@
+// Package deployment is the top-level container: one application in one mode,
+// with its settings and default roles. Settings are read from memory and are
+// never more than a second old, on any node.
+package deployment
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/clock"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
+	"github.com/guildhall-id/guildhall/internal/platform/secret"
+)
+
+// Mode decides how browsers carry their session, and how strict the limits are.
+type Mode string
+
+// The modes.
+const (
+	Staging    Mode = "staging"
+	Production Mode = "production"
+)
+
+// ErrFeatureDisabled refuses what the deployment's settings have switched off.
+var ErrFeatureDisabled = fault.New(fault.Forbidden, "FEATURE_DISABLED", "This feature is switched off here. Ask the operator to enable it.")
+
+// ErrSettingsChanged refuses to overwrite a change that was made meanwhile.
+var ErrSettingsChanged = fault.New(fault.Conflict, "CONFLICT", "The settings were changed meanwhile. Read them again and repeat the change.")
+
+// Deployment is the application that requests are for. Treat it as read-only:
+// requests share it.
+type Deployment struct {
+	ID        id.Deployment
+	Name      string
+	Mode      Mode
+	PublicURL string // the origin, without trailing slash
+	Settings  Settings
+	Version   int64
+	CreatedAt clock.Time
+	UpdatedAt clock.Time
+}
+
+// PublishableKey tells browser SDKs the origin (contract section 5.3).
+func (d *Deployment) PublishableKey() string {
+	prefix := "pk_test_"
+	if d.Mode == Production {
+		prefix = "pk_live_"
+	}
+	return prefix + base64.StdEncoding.EncodeToString([]byte(d.PublicURL))
+}
+
+// Service knows the deployments.
+type Service struct {
+	db        *database.DB
+	queries   *Queries
+	mode      Mode
+	publicURL string
+	keys      *keys
+
+	mu     sync.Mutex
+	cached *Deployment
+	readAt time.Time
+}
+
+// maxAge bounds how long a changed setting may go unnoticed.
+const maxAge = time.Second
+
+// NewService serves the deployment of db at publicURL. Call Ensure before the rest.
+func NewService(db *database.DB, mode Mode, publicURL string, key secret.Key) *Service {
+	return &Service{db: db, queries: New(db), mode: mode, publicURL: publicURL, keys: newKeys(db, key.For("signing keys"))}
+}
+
+// Ensure creates the first deployment, with its default roles and signing
+// keys, when there is none.
+func (s *Service) Ensure(ctx context.Context, name string) (*Deployment, error) {
+	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		q := New(tx)
+		row, err := q.FirstDeployment(ctx)
+		if errors.Is(err, pgx.ErrNoRows) {
+			row.ID, err = s.create(ctx, tx, name)
+		}
+		if err != nil {
+			return err
+		}
+		return s.keys.ensure(ctx, tx, row.ID)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare the deployment: %w", err)
+	}
+	return s.Current(ctx)
+}
+
+func (s *Service) create(ctx context.Context, tx *database.Tx, name string) (id.Deployment, error) {
+	q := New(tx)
+	deployment := database.NewID[id.Deployment](tx)
+	settings := defaults(name, s.publicURL)
+	orgRole := func(name, key string, p access.Permission) (id.OrganizationRole, InsertOrganizationRoleParams) {
+		role := database.NewID[id.OrganizationRole](tx)
+		return role, InsertOrganizationRoleParams{ID: role, DeploymentID: deployment, Name: name, NameKey: key, Permissions: access.Permissions{p}, Now: tx.Now}
+	}
+	workspaceRole := func(name, key string, p access.Permission) (id.WorkspaceRole, InsertWorkspaceRoleParams) {
+		role := database.NewID[id.WorkspaceRole](tx)
+		return role, InsertWorkspaceRoleParams{ID: role, DeploymentID: deployment, Name: name, NameKey: key, Permissions: access.Permissions{p}, Now: tx.Now}
+	}
+	var orgRoles [2]InsertOrganizationRoleParams
+	var workspaceRoles [2]InsertWorkspaceRoleParams
+	b2b := &settings.B2B
+	b2b.DefaultOrgCreatorRoleID, orgRoles[0] = orgRole("Admin", "admin", access.OrganizationAdmin)
+	b2b.DefaultOrgMemberRoleID, orgRoles[1] = orgRole("Member", "member", access.OrganizationMember)
+	b2b.DefaultWorkspaceCreatorRoleID, workspaceRoles[0] = workspaceRole("Admin", "admin", access.WorkspaceAdmin)
+	b2b.DefaultWorkspaceMemberRoleID, workspaceRoles[1] = workspaceRole("Member", "member", access.WorkspaceMember)
+
+	text, err := json.Marshal(settings)
+	if err != nil {
+		return 0, err
+	}
+	err = q.InsertDeployment(ctx, InsertDeploymentParams{ID: deployment, Name: name, Settings: string(text), Now: tx.Now})
+	for i := range orgRoles {
+		err = errors.Join(err, q.InsertOrganizationRole(ctx, orgRoles[i]), q.InsertWorkspaceRole(ctx, workspaceRoles[i]))
+	}
+	return deployment, err
+}
+
+// Current is the deployment that answers, at most a second old.
+func (s *Service) Current(ctx context.Context) (*Deployment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cached != nil && time.Since(s.readAt) < maxAge {
+		return s.cached, nil
+	}
+	row, err := s.queries.FirstDeployment(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the deployment: %w", err)
+	}
+	s.readAt = time.Now()
+	if s.cached != nil && s.cached.Version == row.Version {
+		return s.cached, nil
+	}
+	d := &Deployment{
+		ID: row.ID, Name: row.Name, Mode: s.mode, PublicURL: s.publicURL,
+		Version: row.Version, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+	}
+	// Settings that were added since the row was written keep their defaults.
+	d.Settings = defaults(row.Name, s.publicURL)
+	if err := json.Unmarshal([]byte(row.Settings), &d.Settings); err != nil {
+		return nil, fmt.Errorf("read the deployment's settings: %w", err)
+	}
+	s.cached = d
+	return d, nil
+}
+
+// Get is the deployment with an id, at most a second old.
+func (s *Service) Get(ctx context.Context, deployment id.Deployment) (*Deployment, error) {
+	d, err := s.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d.ID != deployment {
+		return nil, access.ErrNotFound
+	}
+	return d, nil
+}
+
+// Change applies change to the newest settings and stores them, or returns
+// ErrSettingsChanged when another process stored a change in between.
+func (s *Service) Change(ctx context.Context, change func(*Settings)) error {
+	return s.db.InTx(ctx, func(tx *database.Tx) error {
+		q := New(tx)
+		row, err := q.FirstDeployment(ctx)
+		if err != nil {
+			return err
+		}
+		settings := defaults(row.Name, s.publicURL)
+		if err := json.Unmarshal([]byte(row.Settings), &settings); err != nil {
+			return err
+		}
+		change(&settings)
+		text, err := json.Marshal(settings)
+		if err != nil {
+			return err
+		}
+		tx.AfterCommit(s.forget)
+		version, err := q.UpdateSettings(ctx, UpdateSettingsParams{ID: row.ID, Version: row.Version, Settings: string(text), Now: tx.Now})
+		_, err = database.OrNotFound(version, err, ErrSettingsChanged)
+		return err
+	})
+}
+
+func (s *Service) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cached = nil
+}
