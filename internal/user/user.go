@@ -1,0 +1,136 @@
+// Package user is the people of a deployment: their names, addresses and
+// passwords. An address gives rights only once it is verified, and a verified
+// address belongs to exactly one person.
+package user
+
+import (
+	"context"
+
+	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/api"
+	"github.com/guildhall-id/guildhall/internal/event"
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
+)
+
+// The refusals of accounts.
+var (
+	ErrNotFound       = fault.New(fault.NotFound, "USER_NOT_FOUND", "There is no such person.")
+	ErrEmailExists    = fault.New(fault.Invalid, "EMAIL_EXISTS", "An account with this e-mail address exists already. Sign in instead.")
+	ErrUsernameExists = fault.New(fault.Invalid, "USERNAME_EXISTS", "This username is taken. Choose another one.")
+)
+
+// Service answers for the signed-in person.
+type Service struct{ db *database.DB }
+
+// NewService serves the people of db.
+func NewService(db *database.DB) *Service { return &Service{db: db} }
+
+// Operations is what people can do with their own account.
+func (s *Service) Operations() []api.Operation {
+	return []api.Operation{{
+		ID:      "GetUser",
+		Route:   "GET /me",
+		Summary: "Read the signed-in person.",
+		Access:  access.SignedIn(),
+		Handle:  api.Handle(s.getUser),
+	}}
+}
+
+func (s *Service) getUser(ctx context.Context, _ struct{}) (Current, error) {
+	caller := access.CallerOf(ctx)
+	people, err := CurrentByID(ctx, s.db, []id.User{caller.User})
+	if err != nil {
+		return Current{}, err
+	}
+	person, ok := people[caller.User]
+	if !ok {
+		return Current{}, access.ErrUnauthenticated
+	}
+	return person, nil
+}
+
+// NewUser is a person whose address is proven.
+type NewUser struct {
+	Deployment   id.Deployment
+	FirstName    string
+	LastName     string
+	Username     string
+	UsernameKey  string // the form that is compared, empty without username
+	PasswordHash string
+	Email        Email
+	TypedEmail   string
+	Strategy     string // how the address was verified
+}
+
+// Create adds a person with a verified address, and takes the address from
+// people who only claimed it. It returns ErrEmailExists when the address is
+// proven by somebody already, ErrUsernameExists likewise.
+func Create(ctx context.Context, tx *database.Tx, n NewUser) (id.User, error) {
+	q := New(tx)
+	person, address := database.NewID[id.User](tx), database.NewID[id.EmailAddress](tx)
+	var key *string
+	if n.UsernameKey != "" {
+		key = &n.UsernameKey
+	}
+	err := q.InsertUser(ctx, InsertUserParams{
+		ID: person, DeploymentID: n.Deployment, FirstName: n.FirstName, LastName: n.LastName,
+		Username: n.Username, UsernameKey: key, Search: SearchText(n.FirstName, n.LastName, n.Username, n.Email),
+		PasswordHash: n.PasswordHash, PrimaryEmailAddressID: address, Now: tx.Now,
+	})
+	if database.IsUnique(err, "users_username") {
+		return 0, ErrUsernameExists
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := q.DropClaims(ctx, DropClaimsParams{DeploymentID: n.Deployment, Email: string(n.Email), Now: tx.Now}); err != nil {
+		return 0, err
+	}
+	err = q.InsertVerifiedEmail(ctx, InsertVerifiedEmailParams{
+		ID: address, DeploymentID: n.Deployment, UserID: person,
+		Email: string(n.Email), Typed: n.TypedEmail, Strategy: n.Strategy, Now: tx.Now,
+	})
+	if database.IsUnique(err, "user_email_addresses_verified") {
+		return 0, ErrEmailExists
+	}
+	if err != nil {
+		return 0, err
+	}
+	return person, event.Emit(ctx, tx, event.Event{
+		Name: "user.created", Subject: int64(person),
+		Data: map[string]any{"email": n.Email, "verified_by": n.Strategy},
+	})
+}
+
+// VerifiedEmails are the proven addresses of a person.
+func VerifiedEmails(ctx context.Context, db database.DBTX, person id.User) ([]Email, error) {
+	rows, err := New(db).VerifiedEmails(ctx, person)
+	list := make([]Email, len(rows))
+	for i, row := range rows {
+		list[i] = Email(row)
+	}
+	return list, err
+}
+
+// Owner is who has proven an address, as sign-in needs to know them.
+type Owner struct {
+	ID           id.User
+	FirstName    string
+	PasswordHash string
+	Disabled     bool
+}
+
+// FindOwner is the person who has proven the address, or ErrNotFound.
+func FindOwner(ctx context.Context, db database.DBTX, deployment id.Deployment, email Email) (Owner, error) {
+	row, err := New(db).OwnerOfVerifiedEmail(ctx, OwnerOfVerifiedEmailParams{DeploymentID: deployment, Email: string(email)})
+	row, err = database.OrNotFound(row, err, ErrNotFound)
+	return Owner{ID: row.ID, FirstName: row.FirstName, PasswordHash: row.PasswordHash, Disabled: row.DisabledAt != 0}, err
+}
+
+// FindByVerifiedEmail is the id of FindOwner.
+func FindByVerifiedEmail(ctx context.Context, db database.DBTX, deployment id.Deployment, email Email) (id.User, error) {
+	owner, err := FindOwner(ctx, db, deployment, email)
+	return owner.ID, err
+}
