@@ -1,0 +1,200 @@
+package session
+
+import (
+	"context"
+
+	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/api"
+	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/event"
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
+)
+
+// Operations is everything browsers can do with their session.
+func (s *Service) Operations() []api.Operation {
+	return []api.Operation{
+		{
+			ID:      "GetCurrentSession",
+			Route:   "GET /session",
+			Summary: "Read the browser's session: who is signed in, and where they are active.",
+			Access:  access.Browser(),
+			Handle:  api.Handle(s.getSession),
+		},
+		{
+			ID:      "GetToken",
+			Route:   "GET /session/token",
+			Summary: "Get a short-lived token (JWT) that the customer's back end can verify offline.",
+			Access:  access.SignedIn(),
+			Errors:  []*fault.Error{ErrTemplateUnknown},
+			Handle:  api.Handle(s.getToken),
+		},
+		{
+			ID:      "SwitchOrganization",
+			Route:   "POST /session/switch-organization",
+			Summary: "Make an organization the active one, or none.",
+			Access:  access.SignedIn(),
+			Errors:  []*fault.Error{access.ErrNotFound},
+			Handle:  api.Handle(s.switchOrganization),
+		},
+		{
+			ID:      "SwitchWorkspace",
+			Route:   "POST /session/switch-workspace",
+			Summary: "Make a workspace, and with it its organization, the active one, or no workspace.",
+			Access:  access.SignedIn(),
+			Errors:  []*fault.Error{access.ErrNotFound},
+			Handle:  api.Handle(s.switchWorkspace),
+		},
+		{
+			ID:      "SwitchActiveSignIn",
+			Route:   "POST /session/switch-sign-in",
+			Summary: "Make another account of this browser the active one.",
+			Access:  access.Browser(),
+			Errors:  []*fault.Error{access.ErrNotFound},
+			Handle:  api.Handle(s.switchSignIn),
+		},
+		{
+			ID:      "SignOut",
+			Route:   "POST /session/sign-out",
+			Summary: "Sign out one account of this browser, or all.",
+			Access:  access.Browser(),
+			Errors:  []*fault.Error{access.ErrNotFound},
+			Handle:  api.Handle(s.signOut),
+		},
+	}
+}
+
+func (s *Service) getSession(ctx context.Context, _ struct{}) (View, error) {
+	return s.View(ctx, access.CallerOf(ctx), Including{})
+}
+
+type switchOrganizationInput struct {
+	OrganizationID id.Organization `query:"organization_id" doc:"Absent for none."`
+}
+
+func (s *Service) switchOrganization(ctx context.Context, in switchOrganizationInput) (View, error) {
+	caller := access.CallerOf(ctx)
+	err := s.db.InTx(ctx, func(tx *database.Tx) (err error) {
+		var membership id.OrganizationMembership
+		if in.OrganizationID != 0 {
+			membership, err = New(tx).MembershipIn(ctx, MembershipInParams{OrganizationID: in.OrganizationID, UserID: caller.User})
+			if membership, err = database.OrNotFound(membership, err, access.ErrNotFound); err != nil {
+				return err
+			}
+		}
+		return Activate(ctx, tx, caller.SignIn, membership, 0)
+	})
+	if err != nil {
+		return View{}, err
+	}
+	return s.View(ctx, caller, Including{})
+}
+
+type switchWorkspaceInput struct {
+	WorkspaceID id.Workspace `query:"workspace_id" doc:"Absent for none: the organization stays active."`
+}
+
+func (s *Service) switchWorkspace(ctx context.Context, in switchWorkspaceInput) (View, error) {
+	caller := access.CallerOf(ctx)
+	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		q := New(tx)
+		if in.WorkspaceID == 0 {
+			return q.DeactivateWorkspace(ctx, DeactivateWorkspaceParams{ID: caller.SignIn, Now: tx.Now})
+		}
+		row, err := q.WorkspaceMembershipIn(ctx, WorkspaceMembershipInParams{WorkspaceID: in.WorkspaceID, UserID: caller.User})
+		if row, err = database.OrNotFound(row, err, access.ErrNotFound); err != nil {
+			return err
+		}
+		return Activate(ctx, tx, caller.SignIn, row.OrganizationMembershipID, row.ID)
+	})
+	if err != nil {
+		return View{}, err
+	}
+	return s.View(ctx, caller, Including{})
+}
+
+type switchSignInInput struct {
+	SignInID id.SignIn `query:"sign_in_id" required:"true"`
+}
+
+func (s *Service) switchSignIn(ctx context.Context, in switchSignInInput) (View, error) {
+	caller, d, err := s.storedSession(ctx)
+	if err != nil {
+		return View{}, err
+	}
+	live, err := s.SignIns(ctx, s.db, caller)
+	if err != nil {
+		return View{}, err
+	}
+	for _, one := range live {
+		if one.SignIn != in.SignInID {
+			continue
+		}
+		err := s.db.InTx(ctx, func(tx *database.Tx) error {
+			if err := New(tx).SetActiveSignIn(ctx, SetActiveSignInParams{ID: caller.Session.ID, ActiveSigninID: one.SignIn, Now: tx.Now}); err != nil {
+				return err
+			}
+			tx.AfterCommit(func() { caller.SignIn, caller.User = one.SignIn, one.User })
+			return s.rotate(ctx, tx, caller, caller.Session.ID, d, grace)
+		})
+		if err != nil {
+			return View{}, err
+		}
+		return s.View(ctx, caller, Including{})
+	}
+	return View{}, access.ErrNotFound
+}
+
+// storedSession is the caller with a session that has a row, or a refusal.
+func (s *Service) storedSession(ctx context.Context) (*access.Caller, *deployment.Deployment, error) {
+	caller := access.CallerOf(ctx)
+	if caller.Session.Anonymous {
+		return nil, nil, access.ErrUnauthenticated
+	}
+	d, err := s.deployments.Get(ctx, caller.Deployment)
+	return caller, d, err
+}
+
+type signOutInput struct {
+	SignInID id.SignIn `query:"sign_in_id" doc:"Absent for all accounts of the browser."`
+}
+
+func (s *Service) signOut(ctx context.Context, in signOutInput) (View, error) {
+	caller := access.CallerOf(ctx)
+	if caller.Session.Anonymous {
+		return s.View(ctx, caller, Including{}) // nobody is signed in: done
+	}
+	d, err := s.deployments.Get(ctx, caller.Deployment)
+	if err != nil {
+		return View{}, err
+	}
+	err = s.db.InTx(ctx, func(tx *database.Tx) error {
+		q := New(tx)
+		ended, err := q.EndSignIns(ctx, EndSignInsParams{
+			SessionID: caller.Session.ID, SigninID: in.SignInID, Every: in.SignInID == 0, Now: tx.Now,
+		})
+		if err != nil {
+			return err
+		}
+		if len(ended) == 0 && in.SignInID != 0 {
+			return access.ErrNotFound
+		}
+		for _, one := range ended {
+			if err := event.Emit(ctx, tx, event.Event{Name: "user.signed_out", Subject: int64(one.UserID), Data: map[string]any{"signin_id": one.ID}}); err != nil {
+				return err
+			}
+			if one.ID == caller.SignIn {
+				tx.AfterCommit(func() { caller.SignIn, caller.User = 0, 0 })
+			}
+		}
+		if err := q.ClearActiveSignIn(ctx, ClearActiveSignInParams{ID: caller.Session.ID, Now: tx.Now}); err != nil {
+			return err
+		}
+		return s.rotate(ctx, tx, caller, caller.Session.ID, d, grace)
+	})
+	if err != nil {
+		return View{}, err
+	}
+	return s.View(ctx, caller, Including{})
+}

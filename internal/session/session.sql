@@ -1,0 +1,131 @@
+-- name: FindCaller :one
+-- Who holds a token, and what they may do in the tenant that the request
+-- names, in one read. A rotated token sees only the sign-ins from before.
+SELECT s.id, s.created_at, s.updated_at, s.attempts_end_at, t.rotated_at,
+    i.id AS signin_id, i.last_active_at, u.id AS user_id, u.disabled_at,
+    om.organization_id AS member_organization_id, om.id AS organization_membership_id,
+    CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
+        WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
+    w.id AS member_workspace_id, wm.id AS workspace_membership_id,
+    CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
+        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions
+FROM session_tokens t
+JOIN sessions s ON s.id = t.session_id
+LEFT JOIN signins i ON i.id = s.active_signin_id AND i.ended_at IS NULL AND i.expires_at > @now AND i.last_active_at > @active_since
+    AND (t.rotated_at IS NULL OR i.created_at < t.rotated_at)
+LEFT JOIN users u ON u.id = i.user_id AND u.ended_at IS NULL
+LEFT JOIN workspaces w ON w.id = @workspace_id AND w.ended_at IS NULL
+LEFT JOIN organization_memberships om ON om.organization_id = COALESCE(w.organization_id, @organization_id) AND om.user_id = u.id AND om.ended_at IS NULL
+LEFT JOIN workspace_memberships wm ON wm.workspace_id = w.id AND wm.user_id = u.id AND wm.ended_at IS NULL
+WHERE t.hash = @hash AND t.expires_at > @now AND s.deployment_id = @deployment_id;
+
+-- name: InsertSession :exec
+INSERT INTO sessions (id, deployment_id, created_at, updated_at) VALUES (@id, @deployment_id, @now, @now);
+
+-- name: InsertToken :exec
+INSERT INTO session_tokens (hash, session_id, created_at, expires_at) VALUES (@hash, @session_id, @now, @expires_at);
+
+-- name: RotateTokens :exec
+UPDATE session_tokens SET rotated_at = @now, expires_at = @expires_at
+WHERE session_id = @session_id AND rotated_at IS NULL;
+
+-- name: DeleteExpiredTokens :execrows
+DELETE FROM session_tokens WHERE expires_at < @before;
+
+-- name: LiveSignIns :many
+-- The sign-ins of a browser, the oldest first.
+SELECT sqlc.embed(i), om.organization_id AS active_organization_id, wm.workspace_id AS active_workspace_id
+FROM signins i
+LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
+LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
+WHERE i.session_id = @session_id AND i.ended_at IS NULL AND i.expires_at > @now AND i.last_active_at > @active_since
+ORDER BY i.id;
+
+-- name: OrganizationRolesOfMemberships :many
+SELECT mr.membership_id, r.id, r.name, r.permissions
+FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
+WHERE mr.membership_id = ANY(@ids::bigint[]) AND r.ended_at IS NULL ORDER BY r.id;
+
+-- name: WorkspaceRolesOfMemberships :many
+SELECT mr.membership_id, r.id, r.name, r.permissions
+FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
+WHERE mr.membership_id = ANY(@ids::bigint[]) AND r.ended_at IS NULL ORDER BY r.id;
+
+-- name: InsertSignIn :exec
+INSERT INTO signins (id, deployment_id, session_id, user_id, method, active_organization_membership_id, active_workspace_membership_id,
+    ip_address, user_agent, browser, device, expires_at, last_active_at, created_at, updated_at)
+VALUES (@id, @deployment_id, @session_id, @user_id, @method, @active_organization_membership_id, @active_workspace_membership_id,
+    @ip_address, @user_agent, @browser, @device, @expires_at, @now, @now, @now);
+
+-- name: EndSignIns :many
+-- With signin_id 0: all of the session, else the one.
+UPDATE signins SET ended_at = @now, updated_at = @now
+WHERE session_id = @session_id AND (id = @signin_id OR @every::boolean) AND ended_at IS NULL
+RETURNING id, user_id;
+
+-- name: EndSignInOfUser :exec
+UPDATE signins SET ended_at = @now, updated_at = @now
+WHERE session_id = @session_id AND user_id = @user_id AND ended_at IS NULL;
+
+-- name: SetActiveSignIn :exec
+UPDATE sessions SET active_signin_id = @active_signin_id, updated_at = @now WHERE id = @id;
+
+-- name: ClearActiveSignIn :exec
+-- The active sign-in may be one that has just ended.
+UPDATE sessions SET active_signin_id = NULL, updated_at = @now
+WHERE sessions.id = @id AND NOT EXISTS (SELECT 1 FROM signins i WHERE i.id = sessions.active_signin_id AND i.ended_at IS NULL);
+
+-- name: TouchSignIn :exec
+UPDATE signins SET last_active_at = @now WHERE id = @id AND ended_at IS NULL;
+
+-- name: Activate :exec
+UPDATE signins SET active_organization_membership_id = @active_organization_membership_id,
+    active_workspace_membership_id = @active_workspace_membership_id, updated_at = @now
+WHERE id = @id AND ended_at IS NULL;
+
+-- name: LeaveOrganization :exec
+UPDATE signins SET active_organization_membership_id = NULL, active_workspace_membership_id = NULL, updated_at = @now
+WHERE active_organization_membership_id = @membership_id AND ended_at IS NULL;
+
+-- name: LeaveWorkspace :exec
+UPDATE signins SET active_workspace_membership_id = NULL, updated_at = @now
+WHERE active_workspace_membership_id = @membership_id AND ended_at IS NULL;
+
+-- name: MembershipIn :one
+SELECT id FROM organization_memberships
+WHERE organization_id = @organization_id AND user_id = @user_id AND ended_at IS NULL;
+
+-- name: WorkspaceMembershipIn :one
+SELECT wm.id, wm.organization_membership_id FROM workspace_memberships wm
+WHERE wm.workspace_id = @workspace_id AND wm.user_id = @user_id AND wm.ended_at IS NULL;
+
+-- name: LastTenant :one
+-- Where a person last was, so that a new sign-in starts there.
+SELECT active_organization_membership_id, active_workspace_membership_id FROM signins
+WHERE user_id = @user_id ORDER BY id DESC LIMIT 1;
+
+-- name: SignInAttempts :many
+SELECT * FROM signin_attempts
+WHERE session_id = @session_id AND (id = @including OR completed_at IS NULL AND expires_at > @now) ORDER BY updated_at, id;
+
+-- name: SignUpAttempts :many
+SELECT * FROM signup_attempts
+WHERE session_id = @session_id AND (id = @including OR completed_at IS NULL AND expires_at > @now) ORDER BY updated_at, id;
+
+-- name: ExtendAttempts :exec
+UPDATE sessions SET attempts_end_at = @attempts_end_at, updated_at = @now WHERE id = @id;
+
+-- name: DeactivateWorkspace :exec
+UPDATE signins SET active_workspace_membership_id = NULL, updated_at = @now WHERE id = @id AND ended_at IS NULL;
+
+-- name: TokenClaims :one
+-- What a token says about where a sign-in is active.
+SELECT om.organization_id, wm.workspace_id,
+    CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
+        WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
+    CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
+        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions
+FROM signins i
+LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
+LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
+WHERE i.id = @id AND i.ended_at IS NULL;
