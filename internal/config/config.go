@@ -1,0 +1,166 @@
+// Package config is the settings of the program: one struct that is flags,
+// environment, file, help and docs/configuration.md. Everything that is wrong
+// with it is said at once, one sentence each.
+package config
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/guildhall-id/guildhall/internal/platform/secret"
+)
+
+// Config are the settings of a server.
+type Config struct {
+	Listen         string   `default:"127.0.0.1:8080" help:"Address of the public listener."`
+	OpsListen      string   `default:"127.0.0.1:8090" help:"Address of the operations listener: health, metrics, pprof. Keep it private."`
+	PublicURL      string   `help:"Origin that browsers use, as https://id.example.com. Default: the public listener."`
+	DataDir        string   `default:"./guildhall-data" help:"Folder for the SQLite database and the key file."`
+	DatabaseURL    string   `help:"Database, as sqlite:PATH or postgres://USER@HOST/NAME. Default: SQLite in the data folder."`
+	Mode           string   `default:"staging" help:"staging or production: how browsers carry sessions, how strict the limits are, and whether mail is really sent."`
+	AllowedOrigins []string `help:"Origins of your applications that may call the API, as https://app.example.com. In staging, loopback origins are allowed too."`
+	TrustedProxies []string `help:"Networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8."`
+	SMTPURL        string   `name:"smtp-url" help:"Mail server, as smtp://USER:PASSWORD@HOST:587 or smtps://HOST:465. In staging, mail goes to the built-in mailbox without one."`
+	Mail           string   `default:"auto" help:"auto sends to the mail server or the mailbox; none sends no mail at all."`
+	MailFrom       string   `default:"Guildhall <no-reply@localhost.localdomain>" help:"Sender of mail."`
+	SecretKeyFile  string   `help:"File with the server key, 32 bytes in base64. Default: secret.key in the data folder, made when missing in staging."`
+	LogFormat      string   `default:"text" help:"text or json."`
+	Limits         string   `default:"auto" help:"Rate limits: production (strict), staging (wide), auto (those of the mode)."`
+}
+
+// The values of Mode, Mail and Limits.
+const (
+	Staging    = "staging"
+	Production = "production"
+	Auto       = "auto"
+	NoMail     = "none"
+)
+
+// Settle fills in what follows from other settings and returns every mistake.
+func (c *Config) Settle() error {
+	var wrong []error
+	say := func(setting, format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("--%s "+format, append([]any{setting}, args...)...))
+	}
+	oneOf := func(setting, value string, values ...string) {
+		for _, v := range values {
+			if v == value {
+				return
+			}
+		}
+		say(setting, "is %q, but has to be one of: %s.", value, strings.Join(values, ", "))
+	}
+	oneOf("mode", c.Mode, Staging, Production)
+	oneOf("mail", c.Mail, Auto, NoMail)
+	oneOf("limits", c.Limits, Auto, Staging, Production)
+	oneOf("log-format", c.LogFormat, "text", "json")
+	for _, l := range []struct{ setting, address string }{{"listen", c.Listen}, {"ops-listen", c.OpsListen}} {
+		if _, _, err := net.SplitHostPort(l.address); err != nil {
+			say(l.setting, "is %q, but has to be HOST:PORT.", l.address)
+		}
+	}
+	c.settleOrigins(say)
+	for _, network := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			say("trusted-proxies", "has %q, which is not a network like 10.0.0.0/8.", network)
+		}
+	}
+	if c.DatabaseURL == "" {
+		c.DatabaseURL = "sqlite:" + filepath.Join(c.DataDir, "guildhall.db")
+	}
+	if !strings.HasPrefix(c.DatabaseURL, "sqlite:") && !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") {
+		say("database-url", "has to start with sqlite: or postgres://.")
+	}
+	if c.Mode == Production {
+		c.settleProduction(say)
+	}
+	if c.SecretKeyFile == "" {
+		c.SecretKeyFile = filepath.Join(c.DataDir, "secret.key")
+	}
+	if c.Limits == Auto {
+		c.Limits = c.Mode
+	}
+	return errors.Join(wrong...)
+}
+
+func (c *Config) settleOrigins(say func(setting, format string, args ...any)) {
+	if c.PublicURL != "" {
+		if origin, err := parseOrigin(c.PublicURL); err != nil {
+			say("public-url", "is %q, but has to be an origin like https://id.example.com, without path.", c.PublicURL)
+		} else {
+			c.PublicURL = origin
+		}
+	}
+	for i, text := range c.AllowedOrigins {
+		if origin, err := parseOrigin(text); err != nil {
+			say("allowed-origins", "has %q, which is not an origin like https://app.example.com.", text)
+		} else {
+			c.AllowedOrigins[i] = origin
+		}
+	}
+}
+
+// settleProduction refuses what may be left out in staging only.
+func (c *Config) settleProduction(say func(setting, format string, args ...any)) {
+	if c.PublicURL == "" {
+		say("public-url", "is missing: production needs the origin that browsers use.")
+	}
+	if c.SMTPURL == "" && c.Mail != NoMail {
+		say("smtp-url", "is missing: production needs a mail server, or an explicit --mail=none.")
+	}
+	if c.SecretKeyFile == "" {
+		say("secret-key-file", "is missing: production needs a key file, made with: head -c 32 /dev/urandom | base64 > secret.key")
+	} else if _, err := readKey(c.SecretKeyFile); err != nil {
+		say("secret-key-file", "cannot be used: %v.", err)
+	}
+}
+
+// parseOrigin is scheme, host and port in their plain form.
+func parseOrigin(text string) (string, error) {
+	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	if err != nil {
+		return "", err
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", errors.New("not an origin")
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host), nil
+}
+
+// Key reads the server key. In staging a missing one is made, readable by its
+// owner only.
+func (c *Config) Key() (secret.Key, error) {
+	key, err := readKey(c.SecretKeyFile)
+	if err == nil || c.Mode == Production || !errors.Is(err, os.ErrNotExist) {
+		return key, err
+	}
+	b := make([]byte, secret.KeySize)
+	rand.Read(b)
+	if err := os.MkdirAll(filepath.Dir(c.SecretKeyFile), 0o700); err != nil {
+		return key, err
+	}
+	if err := os.WriteFile(c.SecretKeyFile, []byte(base64.StdEncoding.EncodeToString(b)+"\n"), 0o600); err != nil {
+		return key, err
+	}
+	return secret.NewKey(b)
+}
+
+func readKey(path string) (secret.Key, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return secret.Key{}, err
+	}
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return secret.Key{}, fmt.Errorf("%s is not base64", path)
+	}
+	return secret.NewKey(b)
+}
