@@ -1,0 +1,40 @@
+package server
+
+import (
+	"time"
+
+	"github.com/guildhall-id/guildhall/internal/config"
+	"github.com/guildhall-id/guildhall/internal/organization"
+	"github.com/guildhall-id/guildhall/internal/platform/limit"
+	"github.com/guildhall-id/guildhall/internal/platform/mail"
+	"github.com/guildhall-id/guildhall/internal/signin"
+)
+
+// limits are one profile of rate limits.
+type limits struct {
+	mail        mail.Limits
+	invitations organization.Limits
+	signIn      signin.Limits
+}
+
+// limitsOf is a profile: strict for production, and for staging so wide that a
+// test suite on loopback never meets it.
+func limitsOf(profile string) limits {
+	if profile == config.Production {
+		return limits{
+			mail:        mail.Limits{PerRecipientHour: 10, CodesPerHour: 5, CodeInterval: time.Minute},
+			invitations: organization.Limits{InvitationsPerHour: 250, ResendsPerHour: 5},
+			signIn: signin.Limits{
+				PerClient:  limit.Rate{Count: 10, Per: time.Minute, Burst: 20},
+				PerAccount: limit.Rate{Count: 60, Per: time.Hour, Burst: 20},
+				PerAddress: limit.Rate{Count: 5, Per: time.Hour},
+			},
+		}
+	}
+	wide := limit.Rate{Count: 1_000_000, Per: time.Minute}
+	return limits{
+		mail:        mail.Limits{PerRecipientHour: 1_000_000, CodesPerHour: 1_000_000},
+		invitations: organization.Limits{InvitationsPerHour: 1_000_000, ResendsPerHour: 1_000_000},
+		signIn:      signin.Limits{PerClient: wide, PerAccount: wide, PerAddress: wide},
+	}
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/guildhall-id/guildhall/internal/api"
+	"github.com/guildhall-id/guildhall/internal/config"
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/mailbox"
+	"github.com/guildhall-id/guildhall/internal/pages"
+)
+
+// mount is everything public: the API, the pages and, in staging, the mailbox.
+func (s *Server) mount(c config.Config, p *pages.Pages, box *mailbox.Mailbox) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.API)
+	mux.Handle("/accept-invitation", p)
+	if box != nil && c.Mode == config.Staging {
+		inbox := box.Handler(s.log, func(*http.Request) (id.Deployment, error) { return s.Deployment.ID, nil })
+		mux.Handle("/dev/mailbox", inbox)
+		mux.Handle("/dev/mailbox/", inbox)
+	}
+	return api.Browser{PublicURL: s.URL, AllowedOrigins: allowed(c)}.Wrap(mux)
+}
+
+// allowed are the origins that may call with a browser's session: the
+// configured ones and, in staging, every origin on this machine.
+func allowed(c config.Config) func(*http.Request) []string {
+	return func(r *http.Request) []string {
+		if origin := r.Header.Get("Origin"); c.Mode == config.Staging && isLoopback(origin) {
+			return append(slices.Clip(c.AllowedOrigins), origin)
+		}
+		return c.AllowedOrigins
+	}
+}
+
+func isLoopback(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	host := u.Hostname()
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// operations is the private listener: health, metrics and profiles.
+func (s *Server) operations() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, true) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+		defer cancel()
+		_, err := s.db.Exec(ctx, "SELECT 1")
+		say(w, s.ready.Load() && err == nil)
+	})
+	mux.Handle("GET /metrics", promhttp.Handler())
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func say(w http.ResponseWriter, good bool) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if !good {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Write([]byte("not ready\n"))
+		return
+	}
+	w.Write([]byte("ok\n"))
+}
