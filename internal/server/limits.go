@@ -22,7 +22,7 @@ type limits struct {
 func limitsOf(profile string) limits {
 	if profile == config.Production {
 		return limits{
-			mail:        mail.Limits{PerRecipientHour: 10, CodesPerHour: 5, CodeInterval: time.Minute},
+			mail:        mail.StrictLimits,
 			invitations: organization.Limits{InvitationsPerHour: 250, ResendsPerHour: 5},
 			signIn: signin.Limits{
 				PerClient:  limit.Rate{Count: 10, Per: time.Minute, Burst: 20},
@@ -33,7 +33,7 @@ func limitsOf(profile string) limits {
 	}
 	wide := limit.Rate{Count: 1_000_000, Per: time.Minute}
 	return limits{
-		mail:        mail.Limits{PerRecipientHour: 1_000_000, CodesPerHour: 1_000_000},
+		mail:        mail.WideLimits,
 		invitations: organization.Limits{InvitationsPerHour: 1_000_000, ResendsPerHour: 1_000_000},
 		signIn:      signin.Limits{PerClient: wide, PerAccount: wide, PerAddress: wide},
 	}

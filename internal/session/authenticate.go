@@ -20,6 +20,9 @@ func (s *Service) Authenticate(r *http.Request, tenant access.Tenant, create boo
 	if err != nil {
 		return nil, err
 	}
+	if d.Settings.MaintenanceMode && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return nil, ErrMaintenance
+	}
 	c := &access.Caller{Deployment: d.ID, Client: s.transport.trusted.client(r)}
 	if token := s.transport.token(r, d.Mode); !token.Empty() {
 		if err := s.identify(r.Context(), c, d, token, tenant); err != nil {

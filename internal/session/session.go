@@ -28,6 +28,9 @@ const touchEvery = 5 * time.Minute
 // ErrTooManyAccounts refuses one more account in a browser.
 var ErrTooManyAccounts = fault.New(fault.Forbidden, "LIMIT_REACHED", "Too many accounts are signed in to this browser. Sign one of them out first.")
 
+// ErrMaintenance refuses changes while the deployment is being maintained.
+var ErrMaintenance = fault.New(fault.Unavailable, "MAINTENANCE", "Nothing can be changed during maintenance. Try again in a few minutes.").After(time.Minute)
+
 // Service keeps the sessions.
 type Service struct {
 	db          *database.DB
@@ -66,7 +69,7 @@ func (s *Service) Begin(ctx context.Context, tx *database.Tx, c *access.Caller, 
 	return began.ID, nil
 }
 
-// Rotate gives the session a new token; the old ones work for the time of
+// rotate gives the session a new token; the old ones work for the time of
 // grace, for what they could do before, or not at all with a grace of 0.
 func (s *Service) rotate(ctx context.Context, tx *database.Tx, c *access.Caller, session id.Session, d *deployment.Deployment, grace time.Duration) error {
 	q := New(tx)
