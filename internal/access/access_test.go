@@ -58,7 +58,7 @@ func TestRules(t *testing.T) {
 
 var everyPermission = []access.Permission{
 	access.OrganizationAdmin, access.OrganizationManage, access.OrganizationManageMembers, access.OrganizationRead, access.OrganizationMember,
-	access.WorkspaceAdmin, access.WorkspaceManage, access.WorkspaceWrite, access.WorkspaceRead, access.WorkspaceMember, "organization:billing",
+	access.WorkspaceAdmin, access.WorkspaceManage, access.WorkspaceWrite, access.WorkspaceRead, access.WorkspaceMember, "organization:billing", "billing:write",
 }
 
 // S5: the ceiling is an order. What is covered by what is covered is covered,
@@ -85,4 +85,29 @@ func TestPermissionsAreTheirText(t *testing.T) {
 			t.Fatalf("%v came back as %v, %v", ps, back, err)
 		}
 	})
+}
+
+func TestWhatPermissionsHold(t *testing.T) {
+	tests := map[string]struct {
+		have, want access.Permission
+		held       bool
+	}{
+		"an administrator holds the catalog's own":        {access.OrganizationAdmin, "billing:write", true},
+		"and what looks like the organization's":          {access.OrganizationAdmin, "organization:billing", true},
+		"but nothing of workspaces by itself":             {access.OrganizationAdmin, access.WorkspaceRead, false},
+		"a workspace's administrator nothing above it":    {access.WorkspaceAdmin, access.OrganizationMember, false},
+		"a manager does not hold the catalog's own":       {access.OrganizationManage, "billing:write", false},
+		"a manager is not an administrator":               {access.OrganizationManage, access.OrganizationAdmin, false},
+		"who manages members can make plain members":      {access.OrganizationManageMembers, access.OrganizationMember, true},
+		"who writes can read":                             {access.WorkspaceWrite, access.WorkspaceRead, true},
+		"who reads cannot write":                          {access.WorkspaceRead, access.WorkspaceWrite, false},
+		"an invented admin permission is nothing special": {"billing:admin", "billing:write", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := (access.Permissions{tt.have}).Hold(tt.want); got != tt.held {
+				t.Errorf("%s holds %s: %v", tt.have, tt.want, got)
+			}
+		})
+	}
 }

@@ -30,15 +30,24 @@ const (
 // implied lists what a permission holds besides itself. The admin permissions
 // hold everything of their scope and are not listed.
 var implied = map[Permission][]Permission{
-	OrganizationManage: {OrganizationManageMembers, OrganizationRead, OrganizationMember},
-	WorkspaceManage:    {WorkspaceWrite, WorkspaceRead, WorkspaceMember},
-	WorkspaceWrite:     {WorkspaceRead},
+	OrganizationManage:        {OrganizationManageMembers, OrganizationRead, OrganizationMember},
+	OrganizationManageMembers: {OrganizationMember}, // who manages plain members can remove them
+	WorkspaceManage:           {WorkspaceWrite, WorkspaceRead, WorkspaceMember},
+	WorkspaceWrite:            {WorkspaceRead},
 }
 
-// admin is the permission that holds every permission of p's scope.
-func (p Permission) admin() Permission {
-	scope, _, _ := strings.Cut(string(p), ":")
-	return Permission(scope + ":admin")
+// coveredBy reports whether have is the admin permission that holds p: that of
+// p's scope, or of the tenant when p is one of a deployment's own, as
+// "billing:write".
+func (p Permission) coveredBy(have Permission) bool {
+	switch scope, _, _ := strings.Cut(string(p), ":"); scope {
+	case "organization":
+		return have == OrganizationAdmin
+	case "workspace":
+		return have == WorkspaceAdmin
+	default:
+		return have == OrganizationAdmin || have == WorkspaceAdmin
+	}
 }
 
 // Permissions are rights held together. In the database they are one text,
@@ -48,9 +57,8 @@ type Permissions []Permission
 // Hold reports whether p is among the permissions, implied by one of them, or
 // covered by the admin permission of its scope.
 func (ps Permissions) Hold(p Permission) bool {
-	admin := p.admin()
 	return slices.ContainsFunc(ps, func(have Permission) bool {
-		return have == p || have == admin || slices.Contains(implied[have], p)
+		return have == p || p.coveredBy(have) || slices.Contains(implied[have], p)
 	})
 }
 
