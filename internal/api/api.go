@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,7 +47,7 @@ func New(o Options) (*API, error) {
 		operations:    o.Operations,
 		authenticator: o.Authenticator,
 		log:           o.Logger,
-		version:       o.Version,
+		version:       cmp.Or(o.Version, "0"),
 		registry:      huma.NewMapRegistry(schemaPrefix, schemaName),
 		mux:           http.NewServeMux(),
 	}
@@ -179,6 +180,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
+// isClean reports whether a path is one that a route can have: without empty
+// and dot segments.
 func isClean(r *http.Request) bool {
 	clean := path.Clean("/" + r.URL.Path)
 	return r.RequestURI != "*" && (r.URL.Path == clean || r.URL.Path == clean+"/")

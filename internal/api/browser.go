@@ -26,7 +26,8 @@ type Browser struct {
 var errCrossSite = fault.New(fault.Forbidden, "CROSS_SITE_REQUEST", "This request came from a page that may not make it.")
 
 // Wrap returns next behind the rules. It also gives every answer its request
-// id and the headers that are right unless next knows better.
+// id and the headers that are right unless next knows better, and answers 404
+// for paths with empty or dot segments, which a ServeMux would redirect.
 func (b Browser) Wrap(next http.Handler) http.Handler {
 	own := origin(b.PublicURL)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +49,8 @@ func (b Browser) Wrap(next http.Handler) http.Handler {
 			x.respond(http.StatusNoContent, nil, true)
 		case changes(r) && !b.exempt(r.URL.Path) && !asked.trusted():
 			x.refuse(http.StatusForbidden, errCrossSite)
+		case !isClean(r):
+			x.fail(errUnknownRoute)
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -164,6 +164,13 @@ func TestBrowserWithAPI(t *testing.T) {
 	if got := send(t, h, r); got.code() != "403 CROSS_SITE_REQUEST" || string(got.Session) != "null" {
 		t.Error(got.code())
 	}
+	mux := http.NewServeMux()
+	mux.Handle("/", a)
+	for _, path := range []string{"/organizations/../me", "//me", "/organizations//notes", "/./me"} {
+		if got := send(t, api.Browser{}.Wrap(mux), request("admin", "POST", path, nil, "")); got.code() != "404 NOT_FOUND" {
+			t.Error(path, got.code())
+		}
+	}
 	// The log and the answer agree on the request's id, whoever made it.
 	if ids := send(t, h, request("", "GET", "/fail/x", nil, "")).Header()["X-Request-Id"]; len(ids) != 1 {
 		t.Error(ids)

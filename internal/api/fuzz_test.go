@@ -11,9 +11,9 @@ import (
 
 // judge sends a request that may be anything: the answer is 200 or says what
 // is wrong with the request, and text stays text.
-func judge(t *testing.T, r *http.Request) answer {
+func judge(t *testing.T, a http.Handler, log *bytes.Buffer, r *http.Request) answer {
 	t.Helper()
-	a, _, log := serve(t)
+	log.Reset()
 	got := send(t, a, r)
 	switch got.Code {
 	case 200, 400, 404, 413, 415:
@@ -30,6 +30,7 @@ func judge(t *testing.T, r *http.Request) answer {
 }
 
 func FuzzForm(f *testing.F) {
+	a, _, log := serve(f)
 	for _, seed := range []string{"name=ab", "name=ab&tags[0]=a&tags[]=b&tags=c", "headers[a][b]=1&limit[max]=2", "a=%zz", "[]=1&[=2&]=3&=4", "role_id=7&home_id=&name=%00"} {
 		f.Add(seed, false)
 	}
@@ -40,16 +41,17 @@ func FuzzForm(f *testing.F) {
 		if multipart {
 			contentType = "multipart/form-data; boundary=x"
 		}
-		judge(t, request("admin", "POST", notes, strings.NewReader(body), contentType))
+		judge(t, a, log, request("admin", "POST", notes, strings.NewReader(body), contentType))
 	})
 }
 
 func FuzzJSONBody(f *testing.F) {
+	a, _, log := serve(f)
 	for _, seed := range []string{`{"name":"ab"}`, `{"name":"ab","tags":["a",null],"limit":{"max":1e3}}`, `{"name":"ab","headers":{"a":[]}}`, `[[[[`, `{"name":"\ud800","NAME":"x"}`, `{"count":1e400}`, `{"numbers":[-0]}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		got := judge(t, request("admin", "POST", notes, strings.NewReader(body), jsonType))
+		got := judge(t, a, log, request("admin", "POST", notes, strings.NewReader(body), jsonType))
 		if got.Code == http.StatusOK && !json.Valid([]byte(body)) {
 			t.Errorf("%q is not JSON", body)
 		}
@@ -57,13 +59,14 @@ func FuzzJSONBody(f *testing.F) {
 }
 
 func FuzzQueryIDs(f *testing.F) {
+	a, _, log := serve(f)
 	for _, seed := range []string{"workspace_id=1", "workspace_id=01", "workspace_id=%31", "workspace_id=0&limit=7", "a;b", "%", "workspace_id=18446744073709551616"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		r := request("admin", "GET", notes, nil, "")
 		r.URL.RawQuery = query
-		got := judge(t, r)
+		got := judge(t, a, log, r)
 		if got.Code != http.StatusOK {
 			return
 		}

@@ -146,7 +146,7 @@ func (p *param) decode(registry huma.Registry, text string, v reflect.Value) err
 		}
 		return nil
 	}
-	if !isText(text) {
+	if !isText(text) && !isID(p.schema) {
 		return errBadInput.With("The parameter `" + p.name + "` has characters that are not allowed.")
 	}
 	value, err := coerce(registry, p.schema, p.name, text)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"iter"
 	"reflect"
 	"unicode/utf8"
@@ -51,57 +50,6 @@ func (l List[T]) appendItems(b []byte, flush func([]byte) []byte) ([]byte, error
 		}
 	}
 	return append(b, ']'), nil
-}
-
-// appender is a value that writes its own JSON form.
-type appender interface{ AppendJSON(b []byte) []byte }
-
-var appenderType = reflect.TypeFor[appender]()
-
-// appendValue appends the JSON form of v: an appender's own, else that of
-// encoding/json without the escapes for HTML. A nil slice is an empty array.
-func appendValue(b []byte, v any) ([]byte, error) {
-	value := reflect.ValueOf(v)
-	if !value.IsValid() || value.Kind() == reflect.Pointer && value.IsNil() {
-		return append(b, "null"...), nil
-	}
-	if v, ok := v.(appender); ok {
-		return v.AppendJSON(b), nil
-	}
-	if value.Kind() == reflect.Slice {
-		if value.IsNil() {
-			return append(b, "[]"...), nil
-		}
-		if reflect.PointerTo(value.Type().Elem()).Implements(appenderType) {
-			return appendSlice(b, value), nil
-		}
-	}
-	w := writer{b}
-	enc := json.NewEncoder(&w)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return b, err
-	}
-	return w.b[:len(w.b)-1], nil // without the newline
-}
-
-// appendSlice appends a slice of appenders.
-func appendSlice(b []byte, list reflect.Value) []byte {
-	b = append(b, '[')
-	for i := range list.Len() {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = list.Index(i).Addr().Interface().(appender).AppendJSON(b)
-	}
-	return append(b, ']')
-}
-
-type writer struct{ b []byte }
-
-func (w *writer) Write(p []byte) (int, error) {
-	w.b = append(w.b, p...)
-	return len(p), nil
 }
 
 // AppendString appends s as a JSON string (RFC 8259, section 7), the same

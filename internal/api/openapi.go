@@ -52,11 +52,17 @@ func (a *API) describe() ([]byte, error) {
 			Title: "Guildhall Frontend API", Version: a.version,
 			Description: "What browsers call: sessions, people, organizations, workspaces and invitations.",
 		},
-		Paths:      map[string]*huma.PathItem{},
-		Components: &huma.Components{Schemas: a.registry, SecuritySchemes: sessionSchemes},
+		Paths: map[string]*huma.PathItem{},
+		Components: &huma.Components{
+			Schemas: a.registry, SecuritySchemes: sessionSchemes, Responses: map[string]*huma.Response{},
+		},
 	}
 	for _, e := range a.endpoints {
-		doc.AddOperation(describeOperation(e))
+		op := describeOperation(e)
+		for code, list := range e.refusals() {
+			op.Responses[strconv.Itoa(code)] = share(doc.Components.Responses, code, describeFailure(code, list))
+		}
+		doc.AddOperation(op)
 	}
 	text, err := json.Marshal(doc)
 	if err != nil {
@@ -100,10 +106,20 @@ func describeOperation(e *endpoint) *huma.Operation {
 		}
 		described.RequestBody = &huma.RequestBody{Content: content, Required: len(b.schema.Required) > 0}
 	}
-	for code, list := range e.refusals() {
-		described.Responses[strconv.Itoa(code)] = describeFailure(code, list)
-	}
 	return described
+}
+
+// share describes each kind of failure once: the first of a status is a
+// component, and operations that fail the same way refer to it.
+func share(components map[string]*huma.Response, code int, failure *huma.Response) *huma.Response {
+	name := strings.ReplaceAll(http.StatusText(code), " ", "")
+	known, ok := components[name]
+	if !ok {
+		components[name] = failure
+	} else if !reflect.DeepEqual(known, failure) {
+		return failure
+	}
+	return &huma.Response{Ref: "#/components/responses/" + name}
 }
 
 func describeSuccess(e *endpoint) *huma.Response {
@@ -133,7 +149,8 @@ func (e *endpoint) refusals() map[int][]*fault.Error {
 		p := &e.input.params[i]
 		if isID(p.schema) {
 			all = append(all, id.ErrInvalid)
-		} else if p.in == "query" {
+		}
+		if p.in == "query" {
 			all = append(all, errBadInput)
 		}
 		if p.in == "query" && p.required {

@@ -92,7 +92,7 @@ func (i *Of[N]) UnmarshalText(b []byte) (err error) {
 
 // Schema describes an id in the OpenAPI document.
 func (Of[N]) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "uint64", Pattern: "^[0-9]{1,20}$", Description: "A decimal number."}
+	return &huma.Schema{Type: huma.TypeString, Format: "uint64", Pattern: "^[0-9]+$", Description: "A decimal number."}
 }
 
 // Value and Scan are for SQLite, Int64Value and ScanInt64 for PostgreSQL.
