@@ -60,7 +60,7 @@ func memberAlready(organization string) Acceptance {
 
 type acceptInvitationInput struct {
 	Body struct {
-		Token string `json:"token" maxLength:"200"`
+		Token string `json:"token" maxLength:"2000"`
 	}
 }
 
@@ -127,7 +127,7 @@ func (s *Service) invitedSignIn(ctx context.Context, caller *access.Caller, inv 
 	case owner.ID != 0:
 		return none, askToSignIn(RequiresSignIn, inv.Email, "Sign in as %s to accept this invitation."), nil
 	}
-	claims := int64(0)
+	claims, err := int64(0), error(nil)
 	if len(people) > 0 {
 		claims, err = s.queries.ClaimsOfEmail(ctx, ClaimsOfEmailParams{DeploymentID: inv.DeploymentID, Email: inv.Email, Users: database.Int64s(people)})
 	}

@@ -2,6 +2,7 @@ package organization
 
 import (
 	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
@@ -46,16 +47,24 @@ func (p sending) bytes() (b [messageSize]byte) {
 
 // print is the secret text of a sending.
 func (s invitationSecrets) print(p sending) string {
-	prefix, key := listedPrefix, s.listed
+	key := s.listed
 	if p.ByMail {
-		prefix, key = mailedPrefix, s.mailed
+		key = s.mailed
 	}
+	return p.print(key.Signer())
+}
+
+// print is the secret text, signed with the key of its kind.
+func (p sending) print(key secret.Signer) string {
+	var raw [messageSize + sha256.Size]byte
 	message := p.bytes()
-	var raw [messageSize + macSize]byte
-	copy(raw[:], message[:])
-	copy(raw[messageSize:], key.Sign(message[:]))
-	text := make([]byte, 0, len(listedPrefix)+base64.RawURLEncoding.EncodedLen(len(raw)))
-	return string(base64.RawURLEncoding.AppendEncode(append(text, prefix...), raw[:]))
+	signed := key.Append(append(raw[:0], message[:]...), message[:])[:messageSize+macSize]
+	prefix := listedPrefix
+	if p.ByMail {
+		prefix = mailedPrefix
+	}
+	text := make([]byte, 0, len(listedPrefix)+base64.RawURLEncoding.EncodedLen(len(signed)))
+	return string(base64.RawURLEncoding.AppendEncode(append(text, prefix...), signed))
 }
 
 // parse accepts what print made with the same keys, and nothing else. The
@@ -87,11 +96,11 @@ func (s invitationSecrets) parse(text string) (sending, bool) {
 
 // listedToken is the secret that managers see, empty once the invitation is no
 // longer pending.
-func (s invitationSecrets) listedToken(inv *Invitation) string {
+func (inv *Invitation) listedToken(listed secret.Signer) string {
 	if inv.Status != pending {
 		return ""
 	}
-	return s.print(sending{Invitation: inv.ID, Generation: inv.Generation})
+	return sending{Invitation: inv.ID, Generation: inv.Generation}.print(listed)
 }
 
 // mailedToken is the secret for the invitation's mail.

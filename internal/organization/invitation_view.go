@@ -13,6 +13,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/secret"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
@@ -122,7 +123,7 @@ func appendBool(b []byte, v bool) []byte {
 // invitationViews makes views of the invitations of one organization. What they
 // share is loaded with one query for each kind, and encoded once.
 type invitationViews struct {
-	secrets        invitationSecrets
+	signer         secret.Signer // of the listed secrets
 	organization   id.Organization
 	now            clock.Time
 	roles          map[id.OrganizationRole]*encoded[RoleView]
@@ -138,7 +139,7 @@ type inviterParts struct {
 
 func (s *Service) newInvitationViews(organization id.Organization, now clock.Time) *invitationViews {
 	return &invitationViews{
-		secrets: s.secrets, organization: organization, now: now,
+		signer: s.secrets.listed.Signer(), organization: organization, now: now,
 		roles:          map[id.OrganizationRole]*encoded[RoleView]{},
 		workspaceRoles: map[id.WorkspaceRole]*encoded[InvitationWorkspaceRole]{},
 		workspaces:     map[id.Workspace]*encoded[InvitationPlace]{},
@@ -166,7 +167,7 @@ func (v *invitationViews) of(ctx context.Context, db database.DBTX, list []Invit
 	for i := range list {
 		inv := &list[i]
 		views[i] = InvitationView{
-			ID: inv.ID, OrganizationID: inv.OrganizationID, Email: inv.Email, Token: v.secrets.listedToken(inv), Status: inv.Status,
+			ID: inv.ID, OrganizationID: inv.OrganizationID, Email: inv.Email, Token: inv.listedToken(v.signer), Status: inv.Status,
 			ExpiresAt: inv.ExpiresAt, CreatedAt: inv.CreatedAt, UpdatedAt: inv.UpdatedAt,
 			Role: v.roles[inv.RoleID], WorkspaceRole: v.workspaceRoles[inv.WorkspaceRoleID], Workspace: v.workspaces[inv.WorkspaceID],
 			Inviter: v.inviters[inv.InviterID].inviter, InviterRoles: v.inviters[inv.InviterID].roles,

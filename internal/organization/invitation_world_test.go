@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
@@ -36,6 +35,7 @@ type world struct {
 	acme, rival id.Organization
 	lab         id.Workspace
 	owner       id.User
+	rivalOwner  id.User
 }
 
 // eachWorld runs body on both engines.
@@ -48,7 +48,7 @@ func eachWorld(t *testing.T, limits Limits, body func(t *testing.T, w *world)) {
 
 func testKey(t testing.TB) secret.Key {
 	key, err := secret.NewKey(make([]byte, secret.KeySize))
-	require.NoError(t, err)
+	noError(t, err)
 	return key
 }
 
@@ -60,16 +60,17 @@ func newWorld(t testing.TB, dialect database.Dialect, limits Limits) *world {
 	key := testKey(t)
 	w.deployments = deployment.NewService(w.db, deployment.Staging, "https://id.acme.test", key)
 	_, err := w.deployments.Ensure(t.Context(), "Acme")
-	require.NoError(t, err)
+	noError(t, err)
 	w.sessions = session.NewService(w.db, w.deployments, key, nil)
 	outbox := mail.NewOutbox(w.db, job.New(w.db, slog.New(slog.DiscardHandler)), key, mail.None, "mail@acme.test", mail.WideLimits)
 	w.service = NewService(w.db, w.deployments, w.sessions, outbox, key, limits)
 	w.deployment, err = w.deployments.Current(t.Context())
-	require.NoError(t, err)
+	noError(t, err)
 
 	w.owner = w.person("owner@acme.test")
+	w.rivalOwner = w.person("owner@rival.test")
 	w.acme = w.organization("Acme", w.owner)
-	w.rival = w.organization("Rival", w.person("owner@rival.test"))
+	w.rival = w.organization("Rival", w.rivalOwner)
 	w.lab = w.workspace(w.acme, "Lab", w.owner)
 	return w
 }
@@ -78,16 +79,16 @@ func (w *world) advance(d time.Duration) { w.now.Add(d.Milliseconds()) }
 
 func (w *world) tx(f func(tx *database.Tx) error) {
 	w.t.Helper()
-	require.NoError(w.t, w.db.InTx(w.t.Context(), f))
+	noError(w.t, w.db.InTx(w.t.Context(), f))
 }
 
 // settings changes the deployment's.
 func (w *world) settings(change func(*deployment.Settings)) {
 	w.t.Helper()
-	require.NoError(w.t, w.deployments.Change(w.t.Context(), change))
+	noError(w.t, w.deployments.Change(w.t.Context(), change))
 	var err error
 	w.deployment, err = w.deployments.Current(w.t.Context())
-	require.NoError(w.t, err)
+	noError(w.t, err)
 }
 
 // person is somebody who has proven an address.
@@ -137,7 +138,7 @@ func (w *world) in(organization id.Organization, c *access.Caller) context.Conte
 	request := *c
 	var err error
 	request.Organization, err = grantOf(w.t.Context(), w.service.queries, organization, c.User)
-	require.NoError(w.t, err)
+	noError(w.t, err)
 	return access.WithCaller(w.t.Context(), &request)
 }
 
@@ -150,7 +151,7 @@ func (w *world) organization(name string, owner id.User) id.Organization {
 	var in createOrganizationInput
 	in.Body.Name = name
 	out, err := w.service.createOrganization(ctx, in)
-	require.NoError(w.t, err)
+	noError(w.t, err)
 	return out.Organization.ID
 }
 
@@ -158,7 +159,7 @@ func (w *world) workspace(organization id.Organization, name string, owner id.Us
 	w.t.Helper()
 	ctx := access.WithCaller(w.t.Context(), w.browser(owner))
 	member, err := grantOf(ctx, w.service.queries, organization, owner)
-	require.NoError(w.t, err)
+	noError(w.t, err)
 	w.tx(func(tx *database.Tx) error {
 		workspace = database.NewID[id.Workspace](tx)
 		_, err := tx.Exec(ctx, `INSERT INTO workspaces (id, deployment_id, organization_id, name, creator_id, created_at, updated_at)
@@ -249,8 +250,8 @@ func (w *world) invited(email string) Invitation {
 func (w *world) invitedBy(inviter id.User, email string, o offer) Invitation {
 	w.t.Helper()
 	verdicts, err := w.service.invite(w.as(inviter), w.acme, o, []string{email})
-	require.NoError(w.t, err)
-	require.NoError(w.t, verdicts[0].err)
+	noError(w.t, err)
+	noError(w.t, verdicts[0].err)
 	return verdicts[0].invitation
 }
 
@@ -258,7 +259,7 @@ func (w *world) invitedBy(inviter id.User, email string, o offer) Invitation {
 func (w *world) read(inv Invitation) Invitation {
 	w.t.Helper()
 	row, err := w.service.queries.InvitationOfOrganization(w.t.Context(), InvitationOfOrganizationParams{ID: inv.ID, OrganizationID: inv.OrganizationID})
-	require.NoError(w.t, err)
+	noError(w.t, err)
 	return row
 }
 
@@ -278,10 +279,30 @@ func (w *world) accept(c *access.Caller, token string) (Acceptance, error) {
 // count is the number that a query finds.
 func (w *world) count(query string, args ...any) (n int64) {
 	w.t.Helper()
-	require.NoError(w.t, w.db.QueryRow(w.t.Context(), query, args...).Scan(&n))
+	noError(w.t, w.db.QueryRow(w.t.Context(), query, args...).Scan(&n))
 	return n
 }
 
 func (w *world) seats() int64 {
 	return w.count("SELECT count(*) FROM organization_memberships WHERE organization_id = $1 AND ended_at IS NULL", w.acme)
+}
+
+// failer is a test of the standard library or of rapid.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func noError(t failer, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("unexpected: %v", err)
+	}
+}
+
+func equal(t failer, want, got any) {
+	t.Helper()
+	if !reflect.DeepEqual(want, got) {
+		t.Fatalf("want %+v\n got %+v", want, got)
+	}
 }

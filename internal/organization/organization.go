@@ -64,17 +64,18 @@ func (s *Service) settings(ctx context.Context) (deployment.B2BSettings, error) 
 // inOrganizations is a use case of deployments that have organizations; the
 // others refuse it.
 func inOrganizations[In, Out any](s *Service, useCase func(context.Context, In) (Out, error)) api.Handler {
-	return gated(s, useCase, func(b deployment.B2BSettings) bool { return b.OrganizationsEnabled })
+	return api.Handle(gate(s, useCase, func(b deployment.B2BSettings) bool { return b.OrganizationsEnabled }))
 }
 
 // inWorkspaces is a use case of deployments that have workspaces; the others
 // refuse it.
 func inWorkspaces[In, Out any](s *Service, useCase func(context.Context, In) (Out, error)) api.Handler {
-	return gated(s, useCase, func(b deployment.B2BSettings) bool { return b.OrganizationsEnabled && b.WorkspacesEnabled })
+	return api.Handle(gate(s, useCase, func(b deployment.B2BSettings) bool { return b.OrganizationsEnabled && b.WorkspacesEnabled }))
 }
 
-func gated[In, Out any](s *Service, useCase func(context.Context, In) (Out, error), open func(deployment.B2BSettings) bool) api.Handler {
-	return api.Handle(func(ctx context.Context, in In) (out Out, err error) {
+// gate is a use case behind a switch of the deployment.
+func gate[In, Out any](s *Service, useCase func(context.Context, In) (Out, error), open func(deployment.B2BSettings) bool) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (out Out, err error) {
 		b2b, err := s.settings(ctx)
 		if err != nil {
 			return out, err
@@ -83,7 +84,7 @@ func gated[In, Out any](s *Service, useCase func(context.Context, In) (Out, erro
 			return out, deployment.ErrFeatureDisabled
 		}
 		return useCase(ctx, in)
-	})
+	}
 }
 
 // findOrganization is the live organization, or ErrNotFound.

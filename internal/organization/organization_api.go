@@ -248,9 +248,12 @@ func (s *Service) myOrganizations(ctx context.Context, _ struct{}) ([]Membership
 	if err != nil {
 		return nil, err
 	}
-	eligible, err := s.eligibility(ctx, slices.ContainsFunc(rows, func(r MembershipsOfUserRow) bool { return r.Organization.EnforceMFA }))
-	for i, row := range rows {
-		views[i].EligibilityRestriction = eligible(row.Organization.restrictions(b2b))
+	judge, err := s.eligibility(ctx, slices.ContainsFunc(rows, func(r MembershipsOfUserRow) bool { return r.Organization.EnforceMFA }))
+	if err != nil {
+		return nil, err
 	}
-	return views, err
+	for i, row := range rows {
+		views[i].EligibilityRestriction = judge(row.Organization.restrictions(b2b))
+	}
+	return views, nil
 }

@@ -221,14 +221,14 @@ func (s *Service) myWorkspaces(ctx context.Context, in myWorkspacesInput) ([]Wor
 	if err != nil {
 		return nil, err
 	}
-	eligible, err := s.eligibility(ctx, slices.ContainsFunc(rows, func(r WorkspaceMembershipsOfUserRow) bool {
+	judge, err := s.eligibility(ctx, slices.ContainsFunc(rows, func(r WorkspaceMembershipsOfUserRow) bool {
 		return r.Organization.EnforceMFA || r.Workspace.EnforceMFA
 	}))
 	if err != nil {
 		return nil, err
 	}
 	for i, row := range rows {
-		views[i].EligibilityRestriction = eligible(row.Organization.restrictions(b2b), row.Workspace.restrictions(b2b))
+		views[i].EligibilityRestriction = judge(row.Organization.restrictions(b2b), row.Workspace.restrictions(b2b))
 	}
 	return views, nil
 }

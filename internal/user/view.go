@@ -63,6 +63,11 @@ type Segment struct {
 	Type         string        `json:"type" enum:"user,organization,workspace"`
 }
 
+// provenByMail is what the API calls the strategy of an address that was proven
+// by a code or link in a mail, as all are today. Which of them it was, is on
+// record.
+const provenByMail = "otp"
+
 // Public is a person as fellow members see them.
 type Public struct {
 	ID                  id.User           `json:"id"`
@@ -178,7 +183,7 @@ func publicView(row UsersRow) Public {
 func addressView(a UserEmailAddress, primary id.EmailAddress) EmailAddressView {
 	return EmailAddressView{
 		ID: a.ID, Email: a.Email, IsPrimary: a.ID == primary, Primary: a.ID == primary,
-		Verified: a.VerifiedAt != 0, VerifiedAt: a.VerifiedAt.Optional(), VerificationStrategy: a.VerificationStrategy,
+		Verified: a.VerifiedAt != 0, VerifiedAt: a.VerifiedAt.Optional(), VerificationStrategy: provenByMail,
 		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
 	}
 }
