@@ -83,7 +83,15 @@ The pending invitations, as the owner sees them:
   publishable key  %[5]s
   accounts         owner@, admin@, member@acme.example, outsider@example.com; password: %[6]s
 
-Everything is thrown away when you stop it with Ctrl-C.
-`, r.URL, r.Sessions.Owner, r.OrganizationID, r.MailboxURL, r.PublishableKey, demo.Password)
+%[7]s
+`, r.URL, r.Sessions.Owner, r.OrganizationID, r.MailboxURL, r.PublishableKey, demo.Password, c.afterwards())
 	return err
+}
+
+// afterwards says what remains.
+func (c *demoCommand) afterwards() string {
+	if c.DatabaseURL != "" {
+		return "Ctrl-C stops it. The database stays as it is then."
+	}
+	return "Ctrl-C stops it and throws everything away."
 }

@@ -33,7 +33,8 @@ type view struct {
 	Links   []link
 	Foot    string
 
-	status int
+	status    int
+	referrers string // the policy; empty for noReferrer
 }
 
 type fact struct {

@@ -129,3 +129,15 @@ func TestTextIsNeverMarkup(t *testing.T) {
 		}
 	}
 }
+
+func TestReferrersAreTold(t *testing.T) {
+	tests := map[string]string{
+		"https://id.example": "no-referrer", "http://localhost:8080": "no-referrer", "http://127.0.0.1:8080": "no-referrer", "http://[::1]:8080": "no-referrer",
+		"http://id.example": "same-origin", "http://192.0.2.2:8080": "same-origin",
+	}
+	for origin, want := range tests {
+		if got := referrerPolicy(origin); got != want {
+			t.Errorf("%s: %s, want %s", origin, got, want)
+		}
+	}
+}

@@ -12,7 +12,9 @@ import (
 	"errors"
 	"html/template"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/guildhall-id/guildhall/internal/access"
@@ -59,7 +61,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", p.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer") // the address holds a secret
+	h.Set("Referrer-Policy", noReferrer)
 	h.Set("Cache-Control", "no-store")
 	p.mux.ServeHTTP(w, r)
 }
@@ -69,6 +71,21 @@ type visit struct {
 	*http.Request
 	deployment *deployment.Deployment
 	caller     *access.Caller
+}
+
+// The address of a page holds a secret, so it is told to nobody.
+const noReferrer = "no-referrer"
+
+// referrerPolicy is noReferrer wherever browsers send Sec-Fetch-Site. Over plain
+// HTTP from another machine they do not, and without referrer they hide the
+// origin of a form too, which then could not be told from a foreign one: there
+// the address is told to the server itself, and to nobody else.
+func referrerPolicy(publicURL string) string {
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Scheme != "http" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback() {
+		return noReferrer
+	}
+	return "same-origin"
 }
 
 // maxForm is how much is read of a form, in bytes.
@@ -93,6 +110,9 @@ func (p *Pages) serve(act func(context.Context, visit) (view, error)) http.Handl
 			p.sessions.Deliver(w, r, caller)
 		}
 		h := w.Header()
+		if page.referrers != "" {
+			h.Set("Referrer-Policy", page.referrers)
+		}
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Length", strconv.Itoa(b.Len()))
 		if page.status == http.StatusServiceUnavailable {
@@ -114,7 +134,7 @@ func (p *Pages) answer(r *http.Request, requestID string, act func(context.Conte
 	}
 	caller.Client.RequestID = requestID
 	page, err := act(access.WithCaller(r.Context(), caller), visit{r, d, caller})
-	page.AppName = d.Settings.UI.AppName
+	page.AppName, page.referrers = d.Settings.UI.AppName, referrerPolicy(d.PublicURL)
 	return page, caller, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/pprof"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,20 +16,29 @@ import (
 	"github.com/guildhall-id/guildhall/internal/config"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/mailbox"
+	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/pages"
 )
 
 // mount is everything public: the API, the pages and, in staging, the mailbox.
+// It is no ServeMux, which would redirect odd addresses without an envelope.
 func (s *Server) mount(c config.Config, p *pages.Pages, box *mailbox.Mailbox) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", s.API)
-	mux.Handle("/accept-invitation", p)
+	var inbox http.Handler
 	if box != nil && c.Mode == config.Staging {
-		inbox := box.Handler(s.log, func(*http.Request) (id.Deployment, error) { return s.Deployment.ID, nil })
-		mux.Handle("/dev/mailbox", inbox)
-		mux.Handle("/dev/mailbox/", inbox)
+		inbox = box.Handler(s.log, func(*http.Request) (id.Deployment, error) { return s.Deployment.ID, nil })
 	}
-	return api.Browser{PublicURL: s.URL, AllowedOrigins: allowed(c)}.Wrap(mux)
+	routes := func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		switch {
+		case path == organization.AcceptPath:
+			p.ServeHTTP(w, r)
+		case inbox != nil && (path == "/dev/mailbox" || strings.HasPrefix(path, "/dev/mailbox/")):
+			inbox.ServeHTTP(w, r)
+		default:
+			s.API.ServeHTTP(w, r)
+		}
+	}
+	return api.Browser{PublicURL: s.URL, AllowedOrigins: allowed(c)}.Wrap(http.HandlerFunc(routes))
 }
 
 // allowed are the origins that may call with a browser's session: the

@@ -146,11 +146,12 @@ func (s *Service) switchSignIn(ctx context.Context, in switchSignInInput) (View,
 	return View{}, access.ErrNotFound
 }
 
-// storedSession is the caller with a session that has a row, or a refusal.
+// storedSession is the caller with a session that has a row; an anonymous one
+// has no sign-ins, so what is looked for in it is not found.
 func (s *Service) storedSession(ctx context.Context) (*access.Caller, *deployment.Deployment, error) {
 	caller := access.CallerOf(ctx)
 	if caller.Session.Anonymous {
-		return nil, nil, access.ErrUnauthenticated
+		return nil, nil, access.ErrNotFound
 	}
 	d, err := s.deployments.Get(ctx, caller.Deployment)
 	return caller, d, err
