@@ -56,6 +56,9 @@ func (s *Service) discardInvitation(ctx context.Context, in invitationInput) (In
 	var inv Invitation
 	err := s.db.InTx(ctx, func(tx *database.Tx) (err error) {
 		q := New(tx)
+		if _, err = lockOrganization(ctx, q, access.CallerOf(ctx).Deployment, in.OrganizationID); err != nil {
+			return err
+		}
 		if inv, _, err = s.managedInvitation(ctx, q, in); err != nil {
 			return err
 		}

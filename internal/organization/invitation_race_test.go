@@ -107,3 +107,16 @@ func TestRacingSeats(t *testing.T) {
 		equal(t, int64(limit-1), w.count("SELECT count(*) FROM organization_invitations WHERE status = 'accepted'"))
 	})
 }
+
+// TestRacingDiscards is R2: withdrawing what another call has just withdrawn
+// is a success.
+func TestRacingDiscards(t *testing.T) {
+	eachWorld(t, Limits{}, func(t *testing.T, w *world) {
+		inv := w.invited("new@new.test")
+		errs := atOnce(16, func(int) error {
+			_, err := w.service.discardInvitation(w.as(w.owner), invitationInput{w.acme, inv.ID})
+			return err
+		})
+		equal(t, 16, countOf(errs, nil))
+	})
+}
