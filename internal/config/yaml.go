@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -47,8 +48,13 @@ func collect(n *kong.Node, known map[string]bool) {
 	}
 }
 
-// Resolve gives a flag the value of the file.
+// Resolve gives a flag the value of the file, unless the environment has one.
 func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, ok := os.LookupEnv(name); ok {
+			return nil, nil
+		}
+	}
 	value, ok := f[flag.Name]
 	if !ok {
 		return nil, nil
