@@ -2,6 +2,8 @@ package user
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"runtime"
 	"strings"
@@ -43,7 +45,7 @@ const (
 	hashQueue     = 64
 )
 
-// NewPasswords prepares the hash that unknown accounts are checked against.
+// NewPasswords makes up the digest that unknown accounts are checked against.
 func NewPasswords() (*Passwords, error) {
 	hasher, err := argon2.New(
 		argon2.WithVariantID(), argon2.WithM(hashMemoryKiB), argon2.WithT(hashPasses), argon2.WithP(1),
@@ -55,13 +57,20 @@ func NewPasswords() (*Passwords, error) {
 	if err != nil {
 		return nil, fmt.Errorf("password decoder: %w", err)
 	}
-	p := &Passwords{cores: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), hasher: hasher, decoder: decoder}
-	digest, err := hasher.Hash("nobody has this password")
-	if err != nil {
-		return nil, fmt.Errorf("password hash: %w", err)
-	}
-	p.dummy = digest.Encode()
-	return p, nil
+	return &Passwords{
+		cores: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), hasher: hasher, decoder: decoder, dummy: dummyDigest(),
+	}, nil
+}
+
+// dummyDigest is a digest as Hash makes them, of no password: where the result
+// would be is random too.
+func dummyDigest() string {
+	var salt [16]byte
+	var key [32]byte
+	rand.Read(salt[:])
+	rand.Read(key[:])
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s", hashMemoryKiB, hashPasses, encode(salt[:]), encode(key[:]))
 }
 
 // Hash is the encoded argon2id digest of a password, or ErrPasswordsBusy.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,6 +173,9 @@ func TestPasswordsAreArgon2id(t *testing.T) {
 	}
 	if ok, err := p.Matches(ctx, "", "nobody has this password"); ok || err != nil {
 		t.Errorf("an account without password was entered: %v, %v", ok, err)
+	}
+	if dummy := strings.Split(p.dummy, "$"); !slices.Equal(dummy[:4], parts[:4]) || len(dummy[4]) != len(parts[4]) || len(dummy[5]) != len(parts[5]) {
+		t.Errorf("unknown accounts are checked against %q, others against digests like %q", p.dummy, encoded)
 	}
 }
 
