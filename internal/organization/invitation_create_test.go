@@ -21,6 +21,7 @@ func (w *world) create(ctx context.Context, email string, o offer) (InvitationVi
 	return w.service.inviteMember(ctx, in)
 }
 
+// S6: what an invitation names belongs to its organization, else nothing happens.
 func TestInviting(t *testing.T) {
 	eachWorld(t, Limits{}, func(t *testing.T, w *world) {
 		manager := w.member("manager@acme.test", access.Permissions{access.OrganizationManageMembers}, nil)

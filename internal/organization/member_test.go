@@ -134,6 +134,7 @@ func TestMemberRoles(t *testing.T) {
 	})
 }
 
+// S21 and S29: removal takes everything along, at once.
 func TestRemoveMember(t *testing.T) {
 	eachHall(t, func(t *testing.T, h *hall) {
 		ana, ben, mia, zoe := h.person("Ana"), h.person("Ben"), h.person("Mia"), h.person("Zoe")
@@ -266,6 +267,7 @@ func TestWorkspaceMembers(t *testing.T) {
 	})
 }
 
+// S7 for members and workspaces.
 func TestSeats(t *testing.T) {
 	eachHall(t, func(t *testing.T, h *hall) {
 		ana := h.person("Ana")

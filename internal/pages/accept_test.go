@@ -110,6 +110,7 @@ func TestDeadLinksAreExplained(t *testing.T) {
 	})
 }
 
+// Mail scanners follow links: GET and HEAD are inert.
 func TestReadingChangesNothing(t *testing.T) {
 	onSite(t, func(t *testing.T, s *site) {
 		inv := s.invite(t, "ana@example.com")
@@ -130,6 +131,7 @@ func TestReadingChangesNothing(t *testing.T) {
 	})
 }
 
+// S22: the button is pressed on our own page only.
 func TestOtherSitesCannotPressTheButton(t *testing.T) {
 	onSite(t, func(t *testing.T, s *site) {
 		inv := s.invite(t, "ana@example.com")
@@ -171,6 +173,7 @@ func (b *browser) setCookies(t *testing.T, s *site) []*http.Cookie {
 	return cookies
 }
 
+// S26: no script, no foreign resources, no frames, nothing cached.
 func TestEveryAnswerIsProtected(t *testing.T) {
 	onSite(t, func(t *testing.T, s *site) {
 		inv := s.invite(t, "ana@example.com")

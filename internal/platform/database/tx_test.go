@@ -145,6 +145,7 @@ func TestAnEndedContext(t *testing.T) {
 	})
 }
 
+// R3: a transaction that lost against another runs again.
 func TestLostRacesAreRunAgain(t *testing.T) {
 	db := postgres(t)
 	newSamples(t, db)
@@ -230,6 +231,7 @@ func TestGather(t *testing.T) {
 
 // On SQLite those who wait while another writes share its commit, and what
 // they gathered; one that fails takes only its own work back.
+// R1: an answer comes after the commit, shared or not.
 func TestGroupCommit(t *testing.T) {
 	db := databasetest.Open(t, database.SQLite, nil)
 	newSamples(t, db)

@@ -118,6 +118,7 @@ func (o *office) await(t testing.TB, to, want string) (reason string) {
 	return ""
 }
 
+// S8: counted per recipient, over all kinds.
 func TestLimits(t *testing.T) {
 	type step struct {
 		to, kind string
@@ -333,6 +334,7 @@ func TestDelivery(t *testing.T) {
 }
 
 // Two nodes share the work; each mail leaves once.
+// R3 and R7: two nodes send each mail once.
 func TestTwoNodes(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		s := &script{answer: func(mail.Rendered) error { return nil }}

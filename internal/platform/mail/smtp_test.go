@@ -204,6 +204,7 @@ func TestSMTP(t *testing.T) {
 
 // The server is away, then says "later", then takes it: once, with the same
 // Message-ID and date in every try.
+// R7: a mail server that is away delays mail, and loses none.
 func TestServerAway(t *testing.T) {
 	c := newClock()
 	databasetest.EachWithClock(t, c.now, func(t *testing.T, db *database.DB) {
@@ -293,6 +294,7 @@ func TestConnectionsAreReused(t *testing.T) {
 
 // What people type stays what it is: text in the subject, the body and the
 // name of the sender, never a header, a recipient, a part or markup.
+// S9: what people type never becomes structure.
 func TestHostileNames(t *testing.T) {
 	server := &postOffice{}
 	address, _ := server.openAt(t, "127.0.0.1:0")
