@@ -80,7 +80,9 @@ func (o *door) browser() *access.Caller {
 	return c
 }
 
-func (o *door) as(c *access.Caller) context.Context { return access.WithCaller(context.Background(), c) }
+func (o *door) as(c *access.Caller) context.Context {
+	return access.WithCaller(context.Background(), c)
+}
 
 func (o *door) signUp(c *access.Caller, email string) (session.View, error) {
 	var in signUpInput
