@@ -51,7 +51,7 @@ func TestKeysRotate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+			signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 			if err != nil {
 				t.Fatal(err)
 			}
