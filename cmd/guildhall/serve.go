@@ -20,6 +20,7 @@ func (c *serveCommand) Run() error {
 	if err := c.Settle(); err != nil {
 		return settingsError{err}
 	}
+	tuneRuntime()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s, err := server.Start(ctx, server.Options{Config: c.Config, Logger: newLogger(c.LogFormat), Version: version()})

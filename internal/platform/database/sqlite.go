@@ -9,24 +9,21 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 )
 
-const (
-	sqliteReaders  = 4 // the least number of connections that only read
-	sqlitePatience = 5 * time.Second
-)
+// sqliteReaders is the least number of connections that only read.
+const sqliteReaders = 4
 
 // sqliteEngine is a file in WAL mode: one connection writes, several read what
 // was committed before they began, and nobody waits for the other.
 type sqliteEngine struct {
 	*writer
-	readers chan *sqliteConn
-	count   int
+	readers *readers
+	count   int // of readers
 }
 
 func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
@@ -39,7 +36,7 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 		return nil, err
 	}
 	count := max(sqliteReaders, runtime.GOMAXPROCS(0))
-	e := &sqliteEngine{readers: make(chan *sqliteConn, count), count: count}
+	e := &sqliteEngine{readers: newReaders(count)}
 	pool, err := sql.Open("sqlite", sqliteDSN(path, false))
 	if err != nil {
 		return nil, err
@@ -49,14 +46,16 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), pool.Close())
 	}
-	for range count {
+	for ; e.count < count; e.count++ {
 		raw, err := new(sqlite.Driver).Open(sqliteDSN(path, true))
 		if err != nil {
-			// Only those opened so far are there to be closed.
-			e.count = len(e.readers)
 			return nil, errors.Join(fmt.Errorf("open the database: %w", err), e.close())
 		}
-		e.readers <- newSQLiteConn(raw)
+		c, err := newSQLiteConn(raw)
+		if err != nil {
+			return nil, errors.Join(err, raw.Close(), e.close())
+		}
+		e.readers.give(c)
 	}
 	return e, nil
 }
@@ -70,11 +69,13 @@ func sqliteDSN(path string, reader bool) string {
 	}
 	if reader {
 		options.Set("_query_only", "1")
+		options.Add("_pragma", "cache_size(-8192)")
 	} else {
 		options.Set("_journal_mode", "WAL")
 		options.Set("_synchronous", "FULL")
 		options.Set("_foreign_keys", "1")
 		options.Set("_txlock", "immediate")
+		options.Add("_pragma", "wal_autocheckpoint(4000)")
 	}
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?" + options.Encode()
 }
@@ -83,39 +84,18 @@ func (*sqliteEngine) Dialect() Dialect { return SQLite }
 
 func (e *sqliteEngine) Raw() any { return e.pool }
 
-// close waits a while for the reads that are under way.
 func (e *sqliteEngine) close() error {
-	var errs []error
-	patience := time.After(sqlitePatience)
-	for range e.count {
-		select {
-		case c := <-e.readers:
-			errs = append(errs, c.close())
-		case <-patience:
-			return errors.Join(append(errs, errors.New("database: closed while rows were being read"), e.pool.Close())...)
-		}
-	}
-	return errors.Join(append(errs, e.pool.Close())...)
-}
-
-func (e *sqliteEngine) acquire(ctx context.Context) (*sqliteConn, error) {
-	select {
-	case c := <-e.readers:
-		c.broken = nil
-		return c, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return errors.Join(e.readers.close(e.count), e.pool.Close())
 }
 
 // Exec is for statements that change nothing: a reader refuses the others.
 func (e *sqliteEngine) Exec(ctx context.Context, text string, args ...any) (pgconn.CommandTag, error) {
-	c, err := e.acquire(ctx)
+	c, err := e.readers.take(ctx)
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	defer func() { e.readers <- c }()
-	return c.exec(ctx, text, args)
+	defer e.readers.give(c)
+	return c.exec(text, args)
 }
 
 func (e *sqliteEngine) Query(ctx context.Context, text string, args ...any) (pgx.Rows, error) {
@@ -127,16 +107,19 @@ func (e *sqliteEngine) QueryRow(ctx context.Context, text string, args ...any) p
 	return sqliteRow{e.query(ctx, text, args)}
 }
 
+// query minds the end of ctx before the first row and at every row. The driver
+// would mind it within a row too, at the price of a goroutine for each query,
+// which is more than most queries cost.
 func (e *sqliteEngine) query(ctx context.Context, text string, args []any) *sqliteRows {
-	c, err := e.acquire(ctx)
+	c, err := e.readers.take(ctx)
 	if err != nil {
 		return noRows(err)
 	}
-	rows := c.query(ctx, text, args)
+	rows := c.query(text, args)
 	if rows.err != nil {
-		e.readers <- c
+		e.readers.give(c)
 		return rows
 	}
-	rows.home = e.readers
+	rows.home, rows.ctx = e.readers, ctx
 	return rows
 }

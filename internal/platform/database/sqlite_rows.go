@@ -1,11 +1,11 @@
 package database
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 
 	"github.com/jackc/pgx/v5"
@@ -15,13 +15,11 @@ import (
 
 // sqliteRows are pgx.Rows that read from the statement as they go.
 type sqliteRows struct {
-	conn      *sqliteConn
 	statement *statement
-	text      string
-	raw       driver.Rows
-	columns   []string
-	values    []driver.Value
-	home      chan *sqliteConn // where a reader goes back to; nil in a transaction
+	home      *readers        // where a reader goes back to; nil in a transaction
+	ctx       context.Context // of whoever reads; nil in a transaction
+	stepped   bool            // the step to the next row was taken,
+	more      bool            // and found it
 	read      int64
 	closed    bool
 	err       error
@@ -34,10 +32,15 @@ func (r *sqliteRows) Next() bool {
 	if r.closed {
 		return false
 	}
-	if err := r.raw.Next(r.values); err != nil {
-		if !errors.Is(err, io.EOF) {
-			r.err = r.conn.failed(err)
-		}
+	if r.ctx != nil && r.ctx.Err() != nil {
+		r.fail(r.ctx.Err())
+		return false
+	}
+	if !r.stepped {
+		r.more, r.err = r.statement.step()
+	}
+	r.stepped = false
+	if !r.more {
 		r.Close()
 		return false
 	}
@@ -50,22 +53,25 @@ func (r *sqliteRows) Close() {
 		return
 	}
 	r.closed = true
-	if err := r.raw.Close(); err != nil && r.err == nil {
-		r.err = r.conn.failed(err)
-	}
-	r.conn.done(r.text, r.statement)
+	conn := r.statement.conn
+	conn.done(r.statement)
 	if r.home != nil {
-		r.home <- r.conn
+		r.home.give(conn)
 	}
 }
 
+var errNoRow = errors.New("database: there is no row to read")
+
 func (r *sqliteRows) Scan(dest ...any) error {
-	if len(dest) != len(r.values) {
-		return r.fail(fmt.Errorf("database: %d columns for %d destinations", len(r.values), len(dest)))
+	if r.closed {
+		return errNoRow
+	}
+	if len(dest) != r.statement.columns {
+		return r.fail(fmt.Errorf("database: %d columns for %d destinations", r.statement.columns, len(dest)))
 	}
 	for i, d := range dest {
-		if err := scan(d, r.values[i]); err != nil {
-			return r.fail(fmt.Errorf("column %s: %w", r.columns[i], err))
+		if err := r.statement.scan(i, d); err != nil {
+			return r.fail(fmt.Errorf("column %s: %w", r.statement.name(i), err))
 		}
 	}
 	return nil
@@ -84,17 +90,23 @@ func (r *sqliteRows) Conn() *pgx.Conn               { return nil }
 func (r *sqliteRows) TypeMap() *pgtype.Map          { return nil }
 
 func (r *sqliteRows) FieldDescriptions() []pgconn.FieldDescription {
-	fields := make([]pgconn.FieldDescription, len(r.values))
-	for i, name := range r.columns {
-		fields[i].Name = name
+	if r.closed {
+		return nil
+	}
+	fields := make([]pgconn.FieldDescription, r.statement.columns)
+	for i := range fields {
+		fields[i].Name = r.statement.name(i)
 	}
 	return fields
 }
 
 func (r *sqliteRows) Values() ([]any, error) {
-	values := make([]any, len(r.values))
-	for i, v := range r.values {
-		values[i] = v
+	if r.closed {
+		return nil, errNoRow
+	}
+	values := make([]any, r.statement.columns)
+	for i := range values {
+		values[i] = r.statement.value(i)
 	}
 	return values, nil
 }

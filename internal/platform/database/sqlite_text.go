@@ -16,9 +16,9 @@ var shared = regexp.MustCompile(`(?is)` +
 	`|\$(?P<argument>\d+)`)
 
 // sqliteText turns PostgreSQL's text into SQLite's: $N is ?N, a list is a JSON
-// array, a cast is not needed, and a row needs no lock because there is one
-// writer.
-func sqliteText(sql string) string {
+// array, or its only item when single, a cast is not needed, and a row needs no
+// lock because there is one writer.
+func sqliteText(sql string, single bool) string {
 	var (
 		b    strings.Builder
 		rest int
@@ -40,7 +40,11 @@ func sqliteText(sql string) string {
 			if sql[m[0]] == '<' {
 				b.WriteString(" NOT")
 			}
-			b.WriteString(" IN (SELECT value FROM json_each(?" + text(m, "list") + "))")
+			if single {
+				b.WriteString(" IN (?" + text(m, "list") + ")")
+			} else {
+				b.WriteString(" IN (SELECT value FROM json_each(?" + text(m, "list") + "))")
+			}
 		case is(m, "argument"):
 			b.WriteString("?" + text(m, "argument"))
 		}

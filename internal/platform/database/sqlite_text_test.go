@@ -21,8 +21,11 @@ func TestSQLiteText(t *testing.T) {
 		"WAITING FOR UPDATES":         "WAITING FOR UPDATES",
 		"'unterminated $1":            "'unterminated ?1",
 	} {
-		if got := database.SQLiteText(text); got != want {
+		if got := database.SQLiteText(text, false); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+	if got := database.SQLiteText("x <> ALL($2::text[])", true); got != "x  NOT IN (?2)" {
+		t.Errorf("a list of one: %q", got)
 	}
 }

@@ -20,6 +20,15 @@ const (
 	batchTime = 10 * time.Millisecond
 )
 
+// Whoever is last waits a moment for one more before it commits: those on their
+// way need the processor that a commit may hold on to. When nobody has come
+// several times in a row, only some batches wait.
+const (
+	lingerTime = 200 * time.Microsecond
+	lingerTry  = 4
+	lingerSome = 16
+)
+
 // writer is the one connection that writes, and the order in which
 // transactions get it. Durability costs a wait for the disk; transactions that
 // arrive together share it: each runs in a savepoint of one outer transaction,
@@ -31,6 +40,7 @@ type writer struct {
 	mu    sync.Mutex // whoever holds it has the turn
 	batch *batch     // the open outer transaction, if any
 	conn  *sqliteConn
+	alone int // batches of one member in a row
 }
 
 // batch is an outer transaction.
@@ -40,6 +50,7 @@ type batch struct {
 	conn     *sqliteConn
 	began    time.Time
 	members  int
+	last     int // the number of members, while the last of them waits for more
 	gathered gathering
 
 	done chan struct{} // closed once the outcome is known
@@ -47,44 +58,85 @@ type batch struct {
 }
 
 func (w *writer) transact(ctx context.Context, body func(*Tx) error) error {
-	b, err := w.turn(ctx, body)
+	b, last, err := w.turn(ctx, body)
 	if err != nil {
 		return err
+	}
+	if last > 0 {
+		select {
+		case <-b.done:
+		case <-time.After(lingerTime):
+			w.leave(b, last)
+		}
 	}
 	<-b.done
 	return b.err
 }
 
 // turn waits for the connection and runs body in a savepoint. The batch it
-// then belongs to may still be open.
-func (w *writer) turn(ctx context.Context, body func(*Tx) error) (*batch, error) {
+// then belongs to may still be open; if it is to be left in a moment, last is
+// the number of its members.
+func (w *writer) turn(ctx context.Context, body func(*Tx) error) (b *batch, last int, err error) {
 	w.waiting.Add(1)
 	w.mu.Lock()
 	w.waiting.Add(-1)
 	defer w.mu.Unlock()
-	defer w.settle()
+	defer func() {
+		if !w.open() {
+			w.commit()
+		}
+	}()
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if w.batch == nil {
 		if err := w.begin(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
-	return w.batch, w.batch.run(body)
+	b = w.batch
+	if err := b.run(body); err != nil {
+		return nil, 0, err
+	}
+	if w.waiting.Load() == 0 && (w.alone < lingerTry || w.alone%lingerSome == 0) {
+		last = b.members
+		b.last = last
+	}
+	return b, last, nil
 }
 
-// settle ends the turn: with a commit, unless the next in line will do it. It
-// runs after a panic as well.
-func (w *writer) settle() {
+// open reports whether somebody else is going to end the batch: the next in
+// line, or who waits for one.
+func (w *writer) open() bool {
 	b := w.batch
 	if b == nil {
+		return true
+	}
+	return b.members < batchSize && time.Since(b.began) < batchTime && b.conn.broken == nil &&
+		(w.waiting.Load() > 0 || b.last == b.members && b.members > 0)
+}
+
+// leave commits unless somebody has come since, who does then.
+func (w *writer) leave(b *batch, last int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.batch != b || b.members != last {
 		return
 	}
-	if w.waiting.Load() > 0 && b.members < batchSize && time.Since(b.began) < batchTime && b.conn.broken == nil {
-		return
+	b.last = 0
+	if !w.open() {
+		w.commit()
 	}
+}
+
+// commit ends the open batch.
+func (w *writer) commit() {
+	b := w.batch
 	w.batch = nil
+	w.alone++
+	if b.members > 1 {
+		w.alone = 0
+	}
 	b.commit()
 }
 
@@ -95,11 +147,11 @@ func (w *writer) begin() (err error) {
 	if b.lease, err = w.pool.Conn(context.Background()); err != nil {
 		return err
 	}
-	err = b.lease.Raw(func(raw any) error {
+	err = b.lease.Raw(func(raw any) (err error) {
 		if w.conn == nil || w.conn.raw != raw {
-			w.conn = newSQLiteConn(raw.(driver.Conn))
+			w.conn, err = newSQLiteConn(raw.(driver.Conn))
 		}
-		return nil
+		return err
 	})
 	if err == nil {
 		b.tx, err = b.lease.BeginTx(context.Background(), nil)
@@ -115,7 +167,7 @@ func (w *writer) begin() (err error) {
 
 // run runs body in a savepoint, kept only if body returns without an error.
 func (b *batch) run(body func(*Tx) error) error {
-	if _, err := b.conn.exec(context.Background(), "SAVEPOINT body", nil); err != nil {
+	if _, err := b.conn.exec("SAVEPOINT body", nil); err != nil {
 		return err
 	}
 	session := &session{conn: b.conn}
@@ -130,7 +182,7 @@ func (b *batch) run(body func(*Tx) error) error {
 	if err := body(tx); err != nil {
 		return err
 	}
-	if _, err := b.conn.exec(context.Background(), "RELEASE body", nil); err != nil {
+	if _, err := b.conn.exec("RELEASE body", nil); err != nil {
 		return err
 	}
 	kept = true
@@ -143,7 +195,7 @@ func (b *batch) run(body func(*Tx) error) error {
 // batch is lost.
 func (b *batch) undo() {
 	for _, text := range []string{"ROLLBACK TO body", "RELEASE body"} {
-		if _, err := b.conn.exec(context.Background(), text, nil); err != nil && b.conn.broken == nil {
+		if _, err := b.conn.exec(text, nil); err != nil && b.conn.broken == nil {
 			b.conn.broken = err
 		}
 	}
@@ -195,7 +247,7 @@ func (s *session) Exec(ctx context.Context, text string, args ...any) (pgconn.Co
 	if err := s.ready(ctx); err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	return s.conn.exec(context.Background(), text, args)
+	return s.conn.exec(text, args)
 }
 
 func (s *session) Query(ctx context.Context, text string, args ...any) (pgx.Rows, error) {
@@ -211,5 +263,5 @@ func (s *session) query(ctx context.Context, text string, args []any) *sqliteRow
 	if err := s.ready(ctx); err != nil {
 		return noRows(err)
 	}
-	return s.conn.query(context.Background(), text, args)
+	return s.conn.query(text, args)
 }

@@ -305,3 +305,26 @@ func TestSharedCommitFails(t *testing.T) {
 		return err
 	})
 }
+
+// What SQLite would let pass is refused as on PostgreSQL.
+func TestOddStatements(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		ctx := context.Background()
+		var n int64
+		for text, args := range map[string][]any{
+			"SELECT 1; SELECT 2":        {},
+			"SELECT $1::bigint":         {},
+			"SELECT count(*) FROM more": {},
+		} {
+			if err := db.QueryRow(ctx, text, args...).Scan(&n); err == nil {
+				t.Errorf("%s: %d", text, n)
+			}
+		}
+		if err := db.QueryRow(ctx, "SELECT $1::bigint", int64(1), int64(2)).Scan(&n); err == nil {
+			t.Error("an argument too many")
+		}
+		if err := db.QueryRow(ctx, "SELECT 7 -- the end\n").Scan(&n); err != nil || n != 7 {
+			t.Errorf("afterwards: %d, %v", n, err)
+		}
+	})
+}
