@@ -80,7 +80,7 @@ func newBare(dir string, group bool) (*bare, error) {
 	}
 	b := &bare{ids: id.NewGenerator(id.Nodes-1, time.Now)}
 	file := "file:" + databaseOf(dir) + "?_busy_timeout=5000"
-	if b.reader, err = openHandle(file + "&_query_only=1&_pragma=cache_size(-8192)"); err != nil {
+	if b.reader, err = openHandle(file + "&_query_only=1&_pragma=cache_size(-4096)"); err != nil {
 		return nil, err
 	}
 	b.reader.mac = hmac.New(sha256.New, key)

@@ -69,7 +69,7 @@ func sqliteDSN(path string, reader bool) string {
 	}
 	if reader {
 		options.Set("_query_only", "1")
-		options.Add("_pragma", "cache_size(-8192)")
+		options.Add("_pragma", "cache_size(-4096)")
 	} else {
 		options.Set("_journal_mode", "WAL")
 		options.Set("_synchronous", "FULL")

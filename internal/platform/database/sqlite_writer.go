@@ -20,15 +20,6 @@ const (
 	batchTime = 10 * time.Millisecond
 )
 
-// Whoever is last waits a moment for one more before it commits: those on their
-// way need the processor that a commit may hold on to. When nobody has come
-// several times in a row, only some batches wait.
-const (
-	lingerTime = 200 * time.Microsecond
-	lingerTry  = 4
-	lingerSome = 16
-)
-
 // writer is the one connection that writes, and the order in which
 // transactions get it. Durability costs a wait for the disk; transactions that
 // arrive together share it: each runs in a savepoint of one outer transaction,
@@ -40,7 +31,6 @@ type writer struct {
 	mu    sync.Mutex // whoever holds it has the turn
 	batch *batch     // the open outer transaction, if any
 	conn  *sqliteConn
-	alone int // batches of one member in a row
 }
 
 // batch is an outer transaction.
@@ -50,7 +40,6 @@ type batch struct {
 	conn     *sqliteConn
 	began    time.Time
 	members  int
-	last     int // the number of members, while the last of them waits for more
 	gathered gathering
 
 	done chan struct{} // closed once the outcome is known
@@ -58,85 +47,44 @@ type batch struct {
 }
 
 func (w *writer) transact(ctx context.Context, body func(*Tx) error) error {
-	b, last, err := w.turn(ctx, body)
+	b, err := w.turn(ctx, body)
 	if err != nil {
 		return err
-	}
-	if last > 0 {
-		select {
-		case <-b.done:
-		case <-time.After(lingerTime):
-			w.leave(b, last)
-		}
 	}
 	<-b.done
 	return b.err
 }
 
 // turn waits for the connection and runs body in a savepoint. The batch it
-// then belongs to may still be open; if it is to be left in a moment, last is
-// the number of its members.
-func (w *writer) turn(ctx context.Context, body func(*Tx) error) (b *batch, last int, err error) {
+// then belongs to may still be open.
+func (w *writer) turn(ctx context.Context, body func(*Tx) error) (*batch, error) {
 	w.waiting.Add(1)
 	w.mu.Lock()
 	w.waiting.Add(-1)
 	defer w.mu.Unlock()
-	defer func() {
-		if !w.open() {
-			w.commit()
-		}
-	}()
+	defer w.settle()
 	if err := ctx.Err(); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if w.batch == nil {
 		if err := w.begin(); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 	}
-	b = w.batch
-	if err := b.run(body); err != nil {
-		return nil, 0, err
-	}
-	if w.waiting.Load() == 0 && (w.alone < lingerTry || w.alone%lingerSome == 0) {
-		last = b.members
-		b.last = last
-	}
-	return b, last, nil
+	return w.batch, w.batch.run(body)
 }
 
-// open reports whether somebody else is going to end the batch: the next in
-// line, or who waits for one.
-func (w *writer) open() bool {
+// settle ends the turn: with a commit, unless the next in line will do it. It
+// runs after a panic as well.
+func (w *writer) settle() {
 	b := w.batch
 	if b == nil {
-		return true
-	}
-	return b.members < batchSize && time.Since(b.began) < batchTime && b.conn.broken == nil &&
-		(w.waiting.Load() > 0 || b.last == b.members && b.members > 0)
-}
-
-// leave commits unless somebody has come since, who does then.
-func (w *writer) leave(b *batch, last int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.batch != b || b.members != last {
 		return
 	}
-	b.last = 0
-	if !w.open() {
-		w.commit()
+	if w.waiting.Load() > 0 && b.members < batchSize && time.Since(b.began) < batchTime && b.conn.broken == nil {
+		return
 	}
-}
-
-// commit ends the open batch.
-func (w *writer) commit() {
-	b := w.batch
 	w.batch = nil
-	w.alone++
-	if b.members > 1 {
-		w.alone = 0
-	}
 	b.commit()
 }
 
