@@ -24,6 +24,7 @@ type (
 	SignIn                 = Of[struct{ signIn noun }]
 	SignInAttempt          = Of[struct{ signInAttempt noun }]
 	SignUpAttempt          = Of[struct{ signUpAttempt noun }]
+	PasswordReset          = Of[struct{ passwordReset noun }]
 	Organization           = Of[struct{ organization noun }]
 	OrganizationMembership = Of[struct{ organizationMembership noun }]
 	OrganizationRole       = Of[struct{ organizationRole noun }]
@@ -33,6 +34,7 @@ type (
 	Invitation             = Of[struct{ invitation noun }]
 	Event                  = Of[struct{ event noun }]
 	Mail                   = Of[struct{ mail noun }]
+	Picture                = Of[struct{ picture noun }]
 	SigningKey             = Of[struct{ signingKey noun }]
 
 	// Subject is what an event, a mail or a code is about: an id of any noun.
