@@ -129,3 +129,36 @@ FROM signins i
 LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
 LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
 WHERE i.id = @id AND i.ended_at IS NULL;
+
+-- name: LiveSignInsOfUser :many
+-- The sign-ins of a person in all browsers, the newest first.
+SELECT sqlc.embed(i), om.organization_id AS active_organization_id, wm.workspace_id AS active_workspace_id
+FROM signins i
+LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
+LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
+WHERE i.user_id = @user_id AND i.ended_at IS NULL AND i.expires_at > @now AND i.last_active_at > @active_since
+ORDER BY i.id DESC
+LIMIT @most::bigint;
+
+-- name: EndSignInsOfUser :many
+-- The one, or every one but the spared.
+UPDATE signins SET ended_at = @now, updated_at = @now
+WHERE user_id = @user_id AND ended_at IS NULL AND (id = @signin_id OR @every::boolean AND id <> @spared::bigint)
+RETURNING id, session_id;
+
+-- name: ForgetActiveSignIns :exec
+UPDATE sessions SET active_signin_id = NULL, updated_at = @now
+WHERE id = ANY(@sessions::bigint[]) AND active_signin_id = ANY(@signins::bigint[]);
+
+-- name: ExpireTokensOf :exec
+-- The tokens of browsers in which nobody is signed in any more.
+UPDATE session_tokens SET expires_at = @now
+WHERE session_id = ANY(@sessions::bigint[]) AND expires_at > @now
+    AND NOT EXISTS (SELECT 1 FROM signins i WHERE i.session_id = session_tokens.session_id AND i.ended_at IS NULL);
+
+-- name: ExpireTokens :exec
+UPDATE session_tokens SET expires_at = @now WHERE session_id = @session_id AND expires_at > @now;
+
+-- name: SignInBegan :one
+-- When a person signed in to a browser.
+SELECT created_at FROM signins WHERE id = @id AND user_id = @user_id AND ended_at IS NULL;

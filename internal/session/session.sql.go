@@ -138,6 +138,83 @@ func (q *Queries) EndSignIns(ctx context.Context, arg EndSignInsParams) ([]EndSi
 	return items, nil
 }
 
+const endSignInsOfUser = `-- name: EndSignInsOfUser :many
+UPDATE signins SET ended_at = $1, updated_at = $1
+WHERE user_id = $2 AND ended_at IS NULL AND (id = $3 OR $4::boolean AND id <> $5::bigint)
+RETURNING id, session_id
+`
+
+type EndSignInsOfUserParams struct {
+	Now      clock.Time
+	UserID   id.User
+	SigninID id.SignIn
+	Every    bool
+	Spared   int64
+}
+
+type EndSignInsOfUserRow struct {
+	ID        id.SignIn
+	SessionID id.Session
+}
+
+// The one, or every one but the spared.
+func (q *Queries) EndSignInsOfUser(ctx context.Context, arg EndSignInsOfUserParams) ([]EndSignInsOfUserRow, error) {
+	rows, err := q.db.Query(ctx, endSignInsOfUser,
+		arg.Now,
+		arg.UserID,
+		arg.SigninID,
+		arg.Every,
+		arg.Spared,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EndSignInsOfUserRow
+	for rows.Next() {
+		var i EndSignInsOfUserRow
+		if err := rows.Scan(&i.ID, &i.SessionID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const expireTokens = `-- name: ExpireTokens :exec
+UPDATE session_tokens SET expires_at = $1 WHERE session_id = $2 AND expires_at > $1
+`
+
+type ExpireTokensParams struct {
+	Now       clock.Time
+	SessionID id.Session
+}
+
+func (q *Queries) ExpireTokens(ctx context.Context, arg ExpireTokensParams) error {
+	_, err := q.db.Exec(ctx, expireTokens, arg.Now, arg.SessionID)
+	return err
+}
+
+const expireTokensOf = `-- name: ExpireTokensOf :exec
+UPDATE session_tokens SET expires_at = $1
+WHERE session_id = ANY($2::bigint[]) AND expires_at > $1
+    AND NOT EXISTS (SELECT 1 FROM signins i WHERE i.session_id = session_tokens.session_id AND i.ended_at IS NULL)
+`
+
+type ExpireTokensOfParams struct {
+	Now      clock.Time
+	Sessions []int64
+}
+
+// The tokens of browsers in which nobody is signed in any more.
+func (q *Queries) ExpireTokensOf(ctx context.Context, arg ExpireTokensOfParams) error {
+	_, err := q.db.Exec(ctx, expireTokensOf, arg.Now, arg.Sessions)
+	return err
+}
+
 const extendAttempts = `-- name: ExtendAttempts :exec
 UPDATE sessions SET attempts_end_at = $1, updated_at = $2 WHERE id = $3
 `
@@ -230,6 +307,22 @@ func (q *Queries) FindCaller(ctx context.Context, arg FindCallerParams) (FindCal
 		&i.WorkspacePermissions,
 	)
 	return i, err
+}
+
+const forgetActiveSignIns = `-- name: ForgetActiveSignIns :exec
+UPDATE sessions SET active_signin_id = NULL, updated_at = $1
+WHERE id = ANY($2::bigint[]) AND active_signin_id = ANY($3::bigint[])
+`
+
+type ForgetActiveSignInsParams struct {
+	Now      clock.Time
+	Sessions []int64
+	Signins  []int64
+}
+
+func (q *Queries) ForgetActiveSignIns(ctx context.Context, arg ForgetActiveSignInsParams) error {
+	_, err := q.db.Exec(ctx, forgetActiveSignIns, arg.Now, arg.Sessions, arg.Signins)
+	return err
 }
 
 const insertSession = `-- name: InsertSession :exec
@@ -425,6 +518,80 @@ func (q *Queries) LiveSignIns(ctx context.Context, arg LiveSignInsParams) ([]Liv
 	return items, nil
 }
 
+const liveSignInsOfUser = `-- name: LiveSignInsOfUser :many
+SELECT i.id, i.deployment_id, i.session_id, i.user_id, i.method, i.second_factor, i.active_organization_membership_id, i.active_workspace_membership_id, i.ip_address, i.user_agent, i.browser, i.device, i.city, i.region, i.region_code, i.country, i.country_code, i.expires_at, i.last_active_at, i.created_at, i.updated_at, i.ended_at, om.organization_id AS active_organization_id, wm.workspace_id AS active_workspace_id
+FROM signins i
+LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
+LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
+WHERE i.user_id = $1 AND i.ended_at IS NULL AND i.expires_at > $2 AND i.last_active_at > $3
+ORDER BY i.id DESC
+LIMIT $4::bigint
+`
+
+type LiveSignInsOfUserParams struct {
+	UserID      id.User
+	Now         clock.Time
+	ActiveSince clock.Time
+	Most        int64
+}
+
+type LiveSignInsOfUserRow struct {
+	Signin               Signin
+	ActiveOrganizationID id.Organization
+	ActiveWorkspaceID    id.Workspace
+}
+
+// The sign-ins of a person in all browsers, the newest first.
+func (q *Queries) LiveSignInsOfUser(ctx context.Context, arg LiveSignInsOfUserParams) ([]LiveSignInsOfUserRow, error) {
+	rows, err := q.db.Query(ctx, liveSignInsOfUser,
+		arg.UserID,
+		arg.Now,
+		arg.ActiveSince,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LiveSignInsOfUserRow
+	for rows.Next() {
+		var i LiveSignInsOfUserRow
+		if err := rows.Scan(
+			&i.Signin.ID,
+			&i.Signin.DeploymentID,
+			&i.Signin.SessionID,
+			&i.Signin.UserID,
+			&i.Signin.Method,
+			&i.Signin.SecondFactor,
+			&i.Signin.ActiveOrganizationMembershipID,
+			&i.Signin.ActiveWorkspaceMembershipID,
+			&i.Signin.IPAddress,
+			&i.Signin.UserAgent,
+			&i.Signin.Browser,
+			&i.Signin.Device,
+			&i.Signin.City,
+			&i.Signin.Region,
+			&i.Signin.RegionCode,
+			&i.Signin.Country,
+			&i.Signin.CountryCode,
+			&i.Signin.ExpiresAt,
+			&i.Signin.LastActiveAt,
+			&i.Signin.CreatedAt,
+			&i.Signin.UpdatedAt,
+			&i.Signin.EndedAt,
+			&i.ActiveOrganizationID,
+			&i.ActiveWorkspaceID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const membershipIn = `-- name: MembershipIn :one
 SELECT id FROM organization_memberships
 WHERE organization_id = $1 AND user_id = $2 AND ended_at IS NULL
@@ -555,6 +722,23 @@ func (q *Queries) SignInAttempts(ctx context.Context, arg SignInAttemptsParams) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const signInBegan = `-- name: SignInBegan :one
+SELECT created_at FROM signins WHERE id = $1 AND user_id = $2 AND ended_at IS NULL
+`
+
+type SignInBeganParams struct {
+	ID     id.SignIn
+	UserID id.User
+}
+
+// When a person signed in to a browser.
+func (q *Queries) SignInBegan(ctx context.Context, arg SignInBeganParams) (clock.Time, error) {
+	row := q.db.QueryRow(ctx, signInBegan, arg.ID, arg.UserID)
+	var created_at clock.Time
+	err := row.Scan(&created_at)
+	return created_at, err
 }
 
 const signUpAttempts = `-- name: SignUpAttempts :many

@@ -156,31 +156,15 @@ func (s *Service) View(ctx context.Context, c *access.Caller, including Includin
 	return v, err
 }
 
-// addSignIns loads the sign-ins, their people and their active memberships,
-// one query for each kind.
+// addSignIns loads the sign-ins of the browser and marks the active one.
 func (s *Service) addSignIns(ctx context.Context, v *View, c *access.Caller, d *deployment.Deployment) error {
 	now := s.db.Now()
 	rows, err := s.queries.LiveSignIns(ctx, LiveSignInsParams{SessionID: v.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife())})
-	if err != nil || len(rows) == 0 {
-		return err
-	}
-	people := make([]id.User, len(rows))
-	for i, row := range rows {
-		people[i] = row.Signin.UserID
-	}
-	users, err := user.CurrentByID(ctx, s.db, people)
 	if err != nil {
 		return err
 	}
-	roles, err := s.rolesOf(ctx, rows)
-	if err != nil {
+	if v.SignIns, err = s.signInViews(ctx, rows); err != nil {
 		return err
-	}
-	for _, row := range rows {
-		person, ok := users[row.Signin.UserID]
-		if ok {
-			v.SignIns = append(v.SignIns, signInView(row, person, roles))
-		}
 	}
 	for i := range v.SignIns {
 		if v.SignIns[i].ID == c.SignIn {
@@ -188,6 +172,32 @@ func (s *Service) addSignIns(ctx context.Context, v *View, c *access.Caller, d *
 		}
 	}
 	return nil
+}
+
+// signInViews loads the people and roles of sign-ins, one query for each kind.
+func (s *Service) signInViews(ctx context.Context, rows []LiveSignInsRow) ([]SignInView, error) {
+	views := make([]SignInView, 0, len(rows))
+	if len(rows) == 0 {
+		return views, nil
+	}
+	people := make([]id.User, len(rows))
+	for i, row := range rows {
+		people[i] = row.Signin.UserID
+	}
+	users, err := user.CurrentByID(ctx, s.db, people)
+	if err != nil {
+		return nil, err
+	}
+	roles, err := s.rolesOf(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		if person, ok := users[row.Signin.UserID]; ok {
+			views = append(views, signInView(row, person, roles))
+		}
+	}
+	return views, nil
 }
 
 // briefRoles are the roles of memberships, of both kinds.
@@ -273,12 +283,20 @@ func signInAttemptView(a SigninAttempt) SignInAttemptView {
 	second := a.SecondFactorAt != 0 || strings.Contains(a.Steps, "verify_second_factor")
 	return SignInAttemptView{
 		ID: a.ID, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, SessionID: a.SessionID,
-		UserID: id.Optional(completedBy(a)), Email: a.Identifier, Method: a.Method, ExpiresAt: a.ExpiresAt,
+		UserID: id.Optional(completedBy(a)), Email: address(a.Identifier), Method: a.Method, ExpiresAt: a.ExpiresAt,
 		FirstMethodAuthenticated: a.FirstFactorAt != 0, SecondMethodAuthenticated: a.SecondFactorAt != 0,
 		SecondMethodAuthenticationRequired: second, Available2FAMethods: []string{},
 		CurrentStep: current(steps), RemainingSteps: steps, Completed: a.CompletedAt != 0,
 		MissingFields: []string{}, RequiredFields: []string{},
 	}
+}
+
+// address is an identifier that is an address, and empty for a username.
+func address(identifier string) string {
+	if !strings.Contains(identifier, "@") {
+		return ""
+	}
+	return identifier
 }
 
 // completedBy is the person of an attempt once the first factor is checked.

@@ -119,8 +119,8 @@ func (p *Passwords) onCore(ctx context.Context, f func() error) error {
 }
 
 // CheckPassword returns ErrPasswordPolicy, with a sentence that says what is
-// missing, for a password that the policy refuses. Any Unicode is allowed,
-// nothing is cut; at most 128 characters.
+// missing, for a password that the policy refuses, and for one of the most
+// common ones. Any Unicode is allowed, nothing is cut; at most 128 characters.
 func CheckPassword(policy deployment.PasswordPolicy, password string) error {
 	if !utf8.ValidString(password) || strings.ContainsRune(password, 0) {
 		return ErrPasswordPolicy.With("The password contains characters that cannot be used.")
@@ -134,6 +134,8 @@ func CheckPassword(policy deployment.PasswordPolicy, password string) error {
 		return ErrPasswordPolicy.With(fmt.Sprintf("The password needs at least %d characters.", minimum))
 	case length > 128:
 		return ErrPasswordPolicy.With("The password may have at most 128 characters.")
+	case isCommonPassword(password):
+		return ErrPasswordPolicy.With("Many people have this password, so it is guessed first. Choose another one.")
 	case !policy.Enabled:
 		return nil
 	}

@@ -6,8 +6,6 @@ package user
 import (
 	"context"
 
-	"github.com/guildhall-id/guildhall/internal/access"
-	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -20,36 +18,6 @@ var (
 	ErrEmailExists    = fault.New(fault.Invalid, "EMAIL_EXISTS", "An account with this e-mail address exists already. Sign in instead.")
 	ErrUsernameExists = fault.New(fault.Invalid, "USERNAME_EXISTS", "This username is taken. Choose another one.")
 )
-
-// Service answers for the signed-in person.
-type Service struct{ db *database.DB }
-
-// NewService serves the people of db.
-func NewService(db *database.DB) *Service { return &Service{db: db} }
-
-// Operations is what people can do with their own account.
-func (s *Service) Operations() []api.Operation {
-	return []api.Operation{{
-		ID:      "GetUser",
-		Route:   "GET /me",
-		Summary: "Read the signed-in person.",
-		Access:  access.SignedIn(),
-		Handle:  api.Handle(s.getUser),
-	}}
-}
-
-func (s *Service) getUser(ctx context.Context, _ struct{}) (Current, error) {
-	caller := access.CallerOf(ctx)
-	people, err := CurrentByID(ctx, s.db, []id.User{caller.User})
-	if err != nil {
-		return Current{}, err
-	}
-	person, ok := people[caller.User]
-	if !ok {
-		return Current{}, access.ErrUnauthenticated
-	}
-	return person, nil
-}
 
 // NewUser is a person whose address is proven.
 type NewUser struct {
@@ -133,4 +101,10 @@ func FindOwner(ctx context.Context, db database.DBTX, deployment id.Deployment, 
 func FindByVerifiedEmail(ctx context.Context, db database.DBTX, deployment id.Deployment, email Email) (id.User, error) {
 	owner, err := FindOwner(ctx, db, deployment, email)
 	return owner.ID, err
+}
+
+// EverVerifiedBy is everybody who has, or once had, proven the address, for
+// questions about the past.
+func EverVerifiedBy(ctx context.Context, db database.DBTX, deployment id.Deployment, email Email) ([]id.User, error) {
+	return New(db).PeopleOfEmail(ctx, PeopleOfEmailParams{DeploymentID: deployment, Email: string(email)})
 }

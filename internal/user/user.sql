@@ -33,3 +33,21 @@ VALUES (@id, @deployment_id, @user_id, @email, @typed, @now, @strategy, @now, @n
 -- Whoever proves an address takes it from those who only claimed it.
 UPDATE user_email_addresses SET ended_at = @now, updated_at = @now
 WHERE deployment_id = @deployment_id AND email = @email AND verified_at IS NULL AND ended_at IS NULL;
+
+-- name: PeopleOfEmail :many
+-- Everybody who has, or once had, the address verified.
+SELECT DISTINCT user_id FROM user_email_addresses
+WHERE deployment_id = @deployment_id AND email = @email AND verified_at IS NOT NULL
+ORDER BY user_id;
+
+-- name: LockClaims :exec
+-- Whoever is about to prove an address waits here for everybody else who is.
+SELECT id FROM user_email_addresses
+WHERE deployment_id = @deployment_id AND email = @email AND ended_at IS NULL
+ORDER BY id FOR UPDATE;
+
+-- name: VerifyEmail :one
+-- No row when the address is not claimed by the person any more.
+UPDATE user_email_addresses SET verified_at = @now, verification_strategy = @strategy, updated_at = @now
+WHERE id = @id AND user_id = @user_id AND verified_at IS NULL AND ended_at IS NULL
+RETURNING deployment_id;

@@ -128,6 +128,23 @@ func (q *Queries) InsertVerifiedEmail(ctx context.Context, arg InsertVerifiedEma
 	return err
 }
 
+const lockClaims = `-- name: LockClaims :exec
+SELECT id FROM user_email_addresses
+WHERE deployment_id = $1 AND email = $2 AND ended_at IS NULL
+ORDER BY id FOR UPDATE
+`
+
+type LockClaimsParams struct {
+	DeploymentID id.Deployment
+	Email        string
+}
+
+// Whoever is about to prove an address waits here for everybody else who is.
+func (q *Queries) LockClaims(ctx context.Context, arg LockClaimsParams) error {
+	_, err := q.db.Exec(ctx, lockClaims, arg.DeploymentID, arg.Email)
+	return err
+}
+
 const ownerOfVerifiedEmail = `-- name: OwnerOfVerifiedEmail :one
 SELECT u.id, u.password_hash, u.disabled_at, u.first_name FROM user_email_addresses e JOIN users u ON u.id = e.user_id
 WHERE e.deployment_id = $1 AND e.email = $2
@@ -156,6 +173,38 @@ func (q *Queries) OwnerOfVerifiedEmail(ctx context.Context, arg OwnerOfVerifiedE
 		&i.FirstName,
 	)
 	return i, err
+}
+
+const peopleOfEmail = `-- name: PeopleOfEmail :many
+SELECT DISTINCT user_id FROM user_email_addresses
+WHERE deployment_id = $1 AND email = $2 AND verified_at IS NOT NULL
+ORDER BY user_id
+`
+
+type PeopleOfEmailParams struct {
+	DeploymentID id.Deployment
+	Email        string
+}
+
+// Everybody who has, or once had, the address verified.
+func (q *Queries) PeopleOfEmail(ctx context.Context, arg PeopleOfEmailParams) ([]id.User, error) {
+	rows, err := q.db.Query(ctx, peopleOfEmail, arg.DeploymentID, arg.Email)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []id.User
+	for rows.Next() {
+		var user_id id.User
+		if err := rows.Scan(&user_id); err != nil {
+			return nil, err
+		}
+		items = append(items, user_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const users = `-- name: Users :many
@@ -245,4 +294,30 @@ func (q *Queries) VerifiedEmails(ctx context.Context, userID id.User) ([]string,
 		return nil, err
 	}
 	return items, nil
+}
+
+const verifyEmail = `-- name: VerifyEmail :one
+UPDATE user_email_addresses SET verified_at = $1, verification_strategy = $2, updated_at = $1
+WHERE id = $3 AND user_id = $4 AND verified_at IS NULL AND ended_at IS NULL
+RETURNING deployment_id
+`
+
+type VerifyEmailParams struct {
+	Now      clock.Time
+	Strategy string
+	ID       id.EmailAddress
+	UserID   id.User
+}
+
+// No row when the address is not claimed by the person any more.
+func (q *Queries) VerifyEmail(ctx context.Context, arg VerifyEmailParams) (id.Deployment, error) {
+	row := q.db.QueryRow(ctx, verifyEmail,
+		arg.Now,
+		arg.Strategy,
+		arg.ID,
+		arg.UserID,
+	)
+	var deployment_id id.Deployment
+	err := row.Scan(&deployment_id)
+	return deployment_id, err
 }

@@ -128,7 +128,7 @@ func TestPasswordPolicy(t *testing.T) {
 		password string
 		ok       bool
 	}{
-		"eight characters":           {deployment.PasswordPolicy{}, "12345678", true},
+		"eight characters":           {deployment.PasswordPolicy{}, "71904628", true},
 		"seven characters":           {deployment.PasswordPolicy{}, "1234567", false},
 		"a policy cannot go below 8": {deployment.PasswordPolicy{Enabled: true, MinLength: 4}, "12345", false},
 		"any Unicode counts":         {deployment.PasswordPolicy{}, "ключ от замка", true},
