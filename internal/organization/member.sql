@@ -1,7 +1,10 @@
 -- name: InsertMembership :one
--- No row when the person is a member already.
+-- No row when the person is a member already, or has deleted their account: a
+-- deletion under way locks the person's row.
 INSERT INTO organization_memberships (id, deployment_id, organization_id, user_id, joined_by, invitation_id, created_at, updated_at)
-VALUES (@id, @deployment_id, @organization_id, @user_id, @joined_by, @invitation_id, @now, @now)
+SELECT @id, @deployment_id, @organization_id, u.id, @joined_by, @invitation_id, @now, @now
+FROM users u WHERE u.id = @user_id AND u.ended_at IS NULL
+FOR KEY SHARE
 ON CONFLICT (organization_id, user_id) WHERE ended_at IS NULL DO NOTHING
 RETURNING id;
 

@@ -130,7 +130,9 @@ func (q *Queries) HasAdministrator(ctx context.Context, organizationID id.Organi
 
 const insertMembership = `-- name: InsertMembership :one
 INSERT INTO organization_memberships (id, deployment_id, organization_id, user_id, joined_by, invitation_id, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+SELECT $1, $2, $3, u.id, $4, $5, $6, $6
+FROM users u WHERE u.id = $7 AND u.ended_at IS NULL
+FOR KEY SHARE
 ON CONFLICT (organization_id, user_id) WHERE ended_at IS NULL DO NOTHING
 RETURNING id
 `
@@ -139,22 +141,23 @@ type InsertMembershipParams struct {
 	ID             id.OrganizationMembership
 	DeploymentID   id.Deployment
 	OrganizationID id.Organization
-	UserID         id.User
 	JoinedBy       string
 	InvitationID   id.Invitation
 	Now            clock.Time
+	UserID         id.User
 }
 
-// No row when the person is a member already.
+// No row when the person is a member already, or has deleted their account: a
+// deletion under way locks the person's row.
 func (q *Queries) InsertMembership(ctx context.Context, arg InsertMembershipParams) (id.OrganizationMembership, error) {
 	row := q.db.QueryRow(ctx, insertMembership,
 		arg.ID,
 		arg.DeploymentID,
 		arg.OrganizationID,
-		arg.UserID,
 		arg.JoinedBy,
 		arg.InvitationID,
 		arg.Now,
+		arg.UserID,
 	)
 	var id id.OrganizationMembership
 	err := row.Scan(&id)

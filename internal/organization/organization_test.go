@@ -84,7 +84,7 @@ func TestSwitchedOff(t *testing.T) {
 	eachHall(t, func(t *testing.T, h *hall) {
 		ana := h.person("Ana")
 		acme := h.organization(ana, "Acme").Organization.ID
-		h.set(func(b *deployment.B2BSettings) { b.OrganizationsEnabled = false })
+		h.set(func(b *deployment.B2BSettings) { b.OrganizationsEnabled, b.WorkspacesEnabled = false, false })
 		mine, err := call(h, "GetUserOrganizationMemberships", ana, access.Tenant{}, h.s.myOrganizations, struct{}{})
 		must(t, err)
 		if len(mine) != 0 {

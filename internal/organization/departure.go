@@ -1,0 +1,56 @@
+package organization
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/event"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
+)
+
+// LeaveAll ends every membership of the caller, who is about to delete their
+// account and whose row is locked. An organization that nobody else is a
+// member of ends with it. It returns ErrLastAdmin when other members would be
+// left without administrator; then the transaction must be rolled back.
+func (s *Service) LeaveAll(ctx context.Context, tx *database.Tx) error {
+	caller, q := access.CallerOf(ctx), New(tx)
+	rows, err := q.MembershipsOfUser(ctx, MembershipsOfUserParams{UserID: caller.User, DeploymentID: caller.Deployment})
+	if err != nil {
+		return err
+	}
+	// Organizations are locked one by one, in one order for everybody.
+	slices.SortFunc(rows, func(a, b MembershipsOfUserRow) int { return cmp.Compare(a.Organization.ID, b.Organization.ID) })
+	for _, row := range rows {
+		org, err := lockOrganization(ctx, q, caller.Deployment, row.Organization.ID)
+		if errors.Is(err, ErrNotFound) {
+			continue // it ended meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		if org.MemberCount > 1 {
+			err = s.endMembership(ctx, tx, org.ID, row.Membership.ID)
+		} else {
+			err = s.endWithLastMember(ctx, tx, org)
+		}
+		if err != nil && !errors.Is(err, ErrMemberNotFound) { // removed meanwhile
+			return err
+		}
+	}
+	return nil
+}
+
+// endWithLastMember ends the locked organization of which the caller is the
+// only member.
+func (s *Service) endWithLastMember(ctx context.Context, tx *database.Tx, org Organization) error {
+	if err := closeOrganization(ctx, New(tx), tx.Now, org.ID, access.CallerOf(ctx).User); err != nil {
+		return err
+	}
+	return event.Emit(ctx, tx, event.Event{
+		Name: "organization.deleted", Organization: org.ID, Subject: int64(org.ID),
+		Data: map[string]any{"before": org.profile(), "member_count": org.MemberCount, "workspace_count": org.WorkspaceCount},
+	})
+}
