@@ -150,10 +150,8 @@ func (s *Service) Current(ctx context.Context) (*Deployment, error) {
 		ID: row.ID, Name: row.Name, Mode: s.mode, PublicURL: s.publicURL,
 		Version: row.Version, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
 	}
-	// Settings that were added since the row was written keep their defaults.
-	d.Settings = defaults(row.Name, s.publicURL)
-	if err := json.Unmarshal([]byte(row.Settings), &d.Settings); err != nil {
-		return nil, fmt.Errorf("read the deployment's settings: %w", err)
+	if d.Settings, err = s.settings(row.Name, row.Settings); err != nil {
+		return nil, err
 	}
 	s.cached = d
 	return d, nil
@@ -169,35 +167,4 @@ func (s *Service) Get(ctx context.Context, deployment id.Deployment) (*Deploymen
 		return nil, access.ErrNotFound
 	}
 	return d, nil
-}
-
-// Change applies change to the newest settings and stores them, or returns
-// ErrSettingsChanged when another process stored a change in between.
-func (s *Service) Change(ctx context.Context, change func(*Settings)) error {
-	return s.db.InTx(ctx, func(tx *database.Tx) error {
-		q := New(tx)
-		row, err := q.FirstDeployment(ctx)
-		if err != nil {
-			return err
-		}
-		settings := defaults(row.Name, s.publicURL)
-		if err := json.Unmarshal([]byte(row.Settings), &settings); err != nil {
-			return err
-		}
-		change(&settings)
-		text, err := json.Marshal(settings)
-		if err != nil {
-			return err
-		}
-		tx.AfterCommit(s.forget)
-		version, err := q.UpdateSettings(ctx, UpdateSettingsParams{ID: row.ID, Version: row.Version, Settings: string(text), Now: tx.Now})
-		_, err = database.OrNotFound(version, err, ErrSettingsChanged)
-		return err
-	})
-}
-
-func (s *Service) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cached = nil
 }

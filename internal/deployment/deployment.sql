@@ -19,3 +19,13 @@ VALUES (@id, @deployment_id, @name, @name_key, @permissions, @now, @now);
 UPDATE deployments SET settings = @settings, version = version + 1, updated_at = @now
 WHERE id = @id AND version = @version
 RETURNING version;
+
+-- name: OrganizationRolesOfAll :many
+-- The deployment's own, for every organization.
+SELECT id, name, permissions FROM organization_roles
+WHERE deployment_id = @deployment_id AND organization_id IS NULL AND ended_at IS NULL ORDER BY id;
+
+-- name: WorkspaceRolesOfAll :many
+-- The deployment's own, for every workspace.
+SELECT id, name, permissions FROM workspace_roles
+WHERE deployment_id = @deployment_id AND workspace_id IS NULL AND ended_at IS NULL ORDER BY id;

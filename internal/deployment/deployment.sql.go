@@ -106,6 +106,38 @@ func (q *Queries) InsertWorkspaceRole(ctx context.Context, arg InsertWorkspaceRo
 	return err
 }
 
+const organizationRolesOfAll = `-- name: OrganizationRolesOfAll :many
+SELECT id, name, permissions FROM organization_roles
+WHERE deployment_id = $1 AND organization_id IS NULL AND ended_at IS NULL ORDER BY id
+`
+
+type OrganizationRolesOfAllRow struct {
+	ID          id.OrganizationRole
+	Name        string
+	Permissions access.Permissions
+}
+
+// The deployment's own, for every organization.
+func (q *Queries) OrganizationRolesOfAll(ctx context.Context, deploymentID id.Deployment) ([]OrganizationRolesOfAllRow, error) {
+	rows, err := q.db.Query(ctx, organizationRolesOfAll, deploymentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrganizationRolesOfAllRow
+	for rows.Next() {
+		var i OrganizationRolesOfAllRow
+		if err := rows.Scan(&i.ID, &i.Name, &i.Permissions); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const updateSettings = `-- name: UpdateSettings :one
 UPDATE deployments SET settings = $1, version = version + 1, updated_at = $2
 WHERE id = $3 AND version = $4
@@ -130,4 +162,36 @@ func (q *Queries) UpdateSettings(ctx context.Context, arg UpdateSettingsParams) 
 	var version int64
 	err := row.Scan(&version)
 	return version, err
+}
+
+const workspaceRolesOfAll = `-- name: WorkspaceRolesOfAll :many
+SELECT id, name, permissions FROM workspace_roles
+WHERE deployment_id = $1 AND workspace_id IS NULL AND ended_at IS NULL ORDER BY id
+`
+
+type WorkspaceRolesOfAllRow struct {
+	ID          id.WorkspaceRole
+	Name        string
+	Permissions access.Permissions
+}
+
+// The deployment's own, for every workspace.
+func (q *Queries) WorkspaceRolesOfAll(ctx context.Context, deploymentID id.Deployment) ([]WorkspaceRolesOfAllRow, error) {
+	rows, err := q.db.Query(ctx, workspaceRolesOfAll, deploymentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkspaceRolesOfAllRow
+	for rows.Next() {
+		var i WorkspaceRolesOfAllRow
+		if err := rows.Scan(&i.ID, &i.Name, &i.Permissions); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

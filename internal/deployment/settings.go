@@ -99,6 +99,7 @@ type MultiSession struct {
 }
 
 // AuthSettings say how people sign up and in. Durations are in seconds.
+// ChallengeRequired is ours: whether sign-in and sign-up want a proof of work.
 type AuthSettings struct {
 	EmailAddress           EmailField         `json:"email_address"`
 	PhoneNumber            PhoneField         `json:"phone_number"`
@@ -113,6 +114,7 @@ type AuthSettings struct {
 	Passkey                Passkey            `json:"passkey"`
 	FactorsEnabled         Factors            `json:"auth_factors_enabled"`
 	VerificationPolicy     VerificationPolicy `json:"verification_policy"`
+	ChallengeRequired      bool               `json:"challenge_required"`
 	SecondFactorPolicy     string             `json:"second_factor_policy" enum:"none,optional,enforced"`
 	FirstFactor            string             `json:"first_factor" enum:"email_password,username_password,email_otp,email_magic_link,phone_otp"`
 	SecondFactor           string             `json:"second_factor" enum:"none,phone_otp,backup_code,authenticator"`
@@ -203,8 +205,8 @@ type ThemeTokens struct {
 }
 
 // UISettings name the application, its pages and pictures. AcceptInvitationURL
-// is ours: the application's page that mailed invitations lead to; empty for
-// the server's own.
+// and MagicLinkURL are ours: the application's pages that mailed invitations and
+// sign-in links lead to; empty for the server's own.
 type UISettings struct {
 	AppName                            string      `json:"app_name"`
 	PrivacyPolicyURL                   string      `json:"privacy_policy_url"`
@@ -214,6 +216,7 @@ type UISettings struct {
 	WaitlistPageURL                    string      `json:"waitlist_page_url"`
 	SupportPageURL                     string      `json:"support_page_url"`
 	AcceptInvitationURL                string      `json:"accept_invitation_url"`
+	MagicLinkURL                       string      `json:"magic_link_url"`
 	AfterLogoClickURL                  string      `json:"after_logo_click_url"`
 	UserProfileURL                     string      `json:"user_profile_url"`
 	OrganizationProfileURL             string      `json:"organization_profile_url"`

@@ -12,6 +12,202 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
 )
 
+const events = `-- name: Events :many
+SELECT id, deployment_id, organization_id, workspace_id, actor_id, session_id, name, subject_id, data, ip_address, user_agent, created_at FROM events
+WHERE deployment_id = $1 AND id > $2::bigint AND id < $3::bigint
+    AND created_at >= $4::bigint AND created_at < $5::bigint AND name LIKE $6::text ESCAPE '\'
+ORDER BY id LIMIT $7
+`
+
+type EventsParams struct {
+	DeploymentID id.Deployment
+	After        int64
+	Before       int64
+	Since        int64
+	Until        int64
+	Name         string
+	Page         int32
+}
+
+// Oldest first, a page of those after the last one read.
+func (q *Queries) Events(ctx context.Context, arg EventsParams) ([]Record, error) {
+	rows, err := q.db.Query(ctx, events,
+		arg.DeploymentID,
+		arg.After,
+		arg.Before,
+		arg.Since,
+		arg.Until,
+		arg.Name,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Record
+	for rows.Next() {
+		var i Record
+		if err := rows.Scan(
+			&i.ID,
+			&i.DeploymentID,
+			&i.OrganizationID,
+			&i.WorkspaceID,
+			&i.ActorID,
+			&i.SessionID,
+			&i.Name,
+			&i.SubjectID,
+			&i.Data,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventsOfOrganization = `-- name: EventsOfOrganization :many
+SELECT id, deployment_id, organization_id, workspace_id, actor_id, session_id, name, subject_id, data, ip_address, user_agent, created_at FROM events
+WHERE deployment_id = $1 AND organization_id = $2 AND id > $3::bigint AND id < $4::bigint
+    AND created_at >= $5::bigint AND created_at < $6::bigint AND name LIKE $7::text ESCAPE '\'
+ORDER BY id LIMIT $8
+`
+
+type EventsOfOrganizationParams struct {
+	DeploymentID   id.Deployment
+	OrganizationID id.Organization
+	After          int64
+	Before         int64
+	Since          int64
+	Until          int64
+	Name           string
+	Page           int32
+}
+
+func (q *Queries) EventsOfOrganization(ctx context.Context, arg EventsOfOrganizationParams) ([]Record, error) {
+	rows, err := q.db.Query(ctx, eventsOfOrganization,
+		arg.DeploymentID,
+		arg.OrganizationID,
+		arg.After,
+		arg.Before,
+		arg.Since,
+		arg.Until,
+		arg.Name,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Record
+	for rows.Next() {
+		var i Record
+		if err := rows.Scan(
+			&i.ID,
+			&i.DeploymentID,
+			&i.OrganizationID,
+			&i.WorkspaceID,
+			&i.ActorID,
+			&i.SessionID,
+			&i.Name,
+			&i.SubjectID,
+			&i.Data,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventsOfPeople = `-- name: EventsOfPeople :many
+SELECT id, deployment_id, organization_id, workspace_id, actor_id, session_id, name, subject_id, data, ip_address, user_agent, created_at FROM events WHERE id IN (
+    SELECT done.id FROM (
+        SELECT e.id FROM events e
+        WHERE e.deployment_id = $1 AND e.actor_id = ANY($2::bigint[]) AND e.id > $3::bigint AND e.id < $4::bigint
+            AND $5::bigint IN (0, e.organization_id)
+            AND e.created_at >= $6::bigint AND e.created_at < $7::bigint AND e.name LIKE $8::text ESCAPE '\'
+        ORDER BY e.id LIMIT $9
+    ) done
+    UNION ALL
+    SELECT suffered.id FROM (
+        SELECT e.id FROM events e
+        WHERE e.deployment_id = $1 AND e.subject_id = ANY($2::bigint[]) AND e.id > $3::bigint AND e.id < $4::bigint
+            AND $5::bigint IN (0, e.organization_id)
+            AND e.created_at >= $6::bigint AND e.created_at < $7::bigint AND e.name LIKE $8::text ESCAPE '\'
+        ORDER BY e.id LIMIT $9
+    ) suffered
+)
+ORDER BY id LIMIT $9
+`
+
+type EventsOfPeopleParams struct {
+	DeploymentID id.Deployment
+	People       []int64
+	After        int64
+	Before       int64
+	Organization int64
+	Since        int64
+	Until        int64
+	Name         string
+	Page         int32
+}
+
+// What they did, and what was done to them. Each half has an index of its own.
+func (q *Queries) EventsOfPeople(ctx context.Context, arg EventsOfPeopleParams) ([]Record, error) {
+	rows, err := q.db.Query(ctx, eventsOfPeople,
+		arg.DeploymentID,
+		arg.People,
+		arg.After,
+		arg.Before,
+		arg.Organization,
+		arg.Since,
+		arg.Until,
+		arg.Name,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Record
+	for rows.Next() {
+		var i Record
+		if err := rows.Scan(
+			&i.ID,
+			&i.DeploymentID,
+			&i.OrganizationID,
+			&i.WorkspaceID,
+			&i.ActorID,
+			&i.SessionID,
+			&i.Name,
+			&i.SubjectID,
+			&i.Data,
+			&i.IPAddress,
+			&i.UserAgent,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertEvent = `-- name: InsertEvent :exec
 INSERT INTO events (id, deployment_id, organization_id, workspace_id, actor_id, session_id, name, subject_id, data, ip_address, user_agent, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)

@@ -3,3 +3,23 @@
 //   sqlc v1.31.1
 
 package event
+
+import (
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/clock"
+)
+
+type Record struct {
+	ID             id.Event
+	DeploymentID   id.Deployment
+	OrganizationID id.Organization
+	WorkspaceID    id.Workspace
+	ActorID        id.User
+	SessionID      id.Session
+	Name           string
+	SubjectID      id.Subject
+	Data           string
+	IPAddress      string
+	UserAgent      string
+	CreatedAt      clock.Time
+}
