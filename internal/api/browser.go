@@ -21,6 +21,8 @@ type Browser struct {
 	// Exempt are the paths that answer cross-site requests by design. One that
 	// ends in a slash stands for all paths below it.
 	Exempt []string
+	// Guarded are the paths whose GET changes something too.
+	Guarded []string
 }
 
 var errCrossSite = fault.New(fault.Forbidden, "CROSS_SITE_REQUEST", "This request came from a page that may not make it.")
@@ -47,7 +49,7 @@ func (b Browser) Wrap(next http.Handler) http.Handler {
 			fallthrough
 		case isPreflight(r):
 			x.respond(http.StatusNoContent, nil, true)
-		case changes(r) && !b.exempt(r.URL.Path) && !asked.trusted():
+		case (changes(r) || slices.Contains(b.Guarded, r.URL.Path)) && !b.exempt(r.URL.Path) && !asked.trusted():
 			x.refuse(http.StatusForbidden, errCrossSite)
 		case !isClean(r):
 			x.fail(errUnknownRoute)

@@ -152,6 +152,33 @@ func TestS23CORS(t *testing.T) {
 	}
 }
 
+// S22: a GET that signs somebody in may come from no foreign page either.
+func TestGuardedGET(t *testing.T) {
+	passed := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	h := api.Browser{PublicURL: own, AllowedOrigins: func(*http.Request) []string { return []string{app} }, Guarded: []string{"/link"}}.Wrap(passed)
+	for name, test := range map[string]struct {
+		path, header, value string
+		want                int
+	}{
+		"by the application":           {"/link", "Origin", app, http.StatusTeapot},
+		"by our own page":              {"/link", "Sec-Fetch-Site", "same-origin", http.StatusTeapot},
+		"by no page":                   {"/link", "", "", http.StatusTeapot},
+		"by a foreign page":            {"/link", "Origin", evil, http.StatusForbidden},
+		"by following a foreign link":  {"/link", "Sec-Fetch-Site", "cross-site", http.StatusForbidden},
+		"another GET by a foreign one": {"/other", "Sec-Fetch-Site", "cross-site", http.StatusTeapot},
+	} {
+		r := httptest.NewRequest("GET", test.path, nil)
+		if test.header != "" {
+			r.Header.Set(test.header, test.value)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != test.want {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+	}
+}
+
 func TestBrowserWithAPI(t *testing.T) {
 	a, _, _ := serve(t)
 	h := api.Browser{PublicURL: own}.Wrap(a)

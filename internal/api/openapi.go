@@ -174,7 +174,7 @@ func (e *endpoint) refusals() map[int][]*fault.Error {
 	if op.Access.OfOrganization() || op.Access.OfWorkspace() {
 		all = append(all, access.ErrNotFound, access.ErrForbidden)
 	}
-	if !strings.HasPrefix(op.Route, http.MethodGet+" ") {
+	if op.Changes || !strings.HasPrefix(op.Route, http.MethodGet+" ") {
 		all = append(all, errCrossSite)
 	}
 	all = append(all, errRateLimited, errInternal, errUnavailable)

@@ -28,6 +28,7 @@ type Operation struct {
 	Handle      Handler
 	Bare        bool   // answer without the envelope, as /.well-known/* does
 	Cache       string // Cache-Control of a success; empty is "no-store"
+	Changes     bool   // a GET that changes something, which foreign pages may not send
 	Addition    bool   // beyond the public API, and marked so in the document
 }
 

@@ -23,6 +23,9 @@ const (
 	noteDeadline = 10 * time.Second
 )
 
+// errNobody ends a mail that was only pretended.
+var errNobody = errors.New("nobody has this address")
+
 // retryAfter is the time until the next try of a mail of some age: short at
 // first, so that after an outage of an hour all is out within 90 seconds.
 func retryAfter(age time.Duration) time.Duration {
@@ -54,6 +57,9 @@ func (o *Outbox) deliver(ctx context.Context, mail ClaimMailsRow) error {
 	noting, done := context.WithTimeout(context.WithoutCancel(ctx), noteDeadline)
 	defer done()
 	noted := o.db.InTx(noting, func(tx *database.Tx) error { return note(noting, tx, mail, sent) })
+	if errors.Is(sent, errNobody) {
+		sent = nil
+	}
 	if err := errors.Join(sent, noted); err != nil {
 		return fmt.Errorf("mail %s: %w", mail.ID, err)
 	}
@@ -65,11 +71,14 @@ func (o *Outbox) send(ctx context.Context, mail ClaimMailsRow) error {
 	if err != nil {
 		return Permanent(err)
 	}
-	var content Content
+	var content letter
 	if err := json.Unmarshal(plain, &content); err != nil {
 		return Permanent(fmt.Errorf("read a mail's content: %w", err))
 	}
-	rendered, err := render(content, o.from)
+	if content.Nobody {
+		return Permanent(errNobody)
+	}
+	rendered, err := render(content.Content, o.from)
 	if err != nil {
 		return Permanent(err)
 	}

@@ -96,13 +96,30 @@ func NewOutbox(db *database.DB, queue *job.Queue, key secret.Key, transport Tran
 // Queue has m sent once tx commits. It returns ErrTooMany, with the time to
 // wait, beyond the limits.
 func (o *Outbox) Queue(ctx context.Context, tx *database.Tx, m Message) error {
+	return o.queue(ctx, tx, m, false)
+}
+
+// Pretend is Queue for a mail that never leaves: it is sealed, stored, counted
+// and taken from the queue like any other, so that whoever waits for the answer
+// cannot tell whether anybody has the address.
+func (o *Outbox) Pretend(ctx context.Context, tx *database.Tx, m Message) error {
+	return o.queue(ctx, tx, m, true)
+}
+
+// letter is what is sealed in a row.
+type letter struct {
+	Content
+	Nobody bool `json:"nobody"` // has the address: the mail never leaves
+}
+
+func (o *Outbox) queue(ctx context.Context, tx *database.Tx, m Message, nobody bool) error {
 	if err := m.check(); err != nil {
 		return err
 	}
 	if err := o.allow(ctx, tx, m); err != nil {
 		return err
 	}
-	content, err := json.Marshal(m.Content)
+	content, err := json.Marshal(letter{m.Content, nobody})
 	if err != nil {
 		return fmt.Errorf("mail %s: %w", m.Kind, err)
 	}

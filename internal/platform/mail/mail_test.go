@@ -264,6 +264,35 @@ func (s *script) tries(to string) (n int) {
 	return n
 }
 
+// S14: a mail to an address that nobody has waits, counts and ends like any
+// other, and never leaves.
+func TestPretend(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		s := &script{answer: func(mail.Rendered) error { return nil }}
+		o := newOffice(t, db, s, mail.Limits{PerRecipientHour: 1})
+		pretend := func() error {
+			m := mail.Message{Deployment: acme, To: "nobody@acme.example", Kind: "magic_link", Content: mail.Content{Subject: "Hello"}}
+			return db.InTx(t.Context(), func(tx *database.Tx) error { return o.Pretend(t.Context(), tx, m) })
+		}
+		if err := pretend(); err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := o.status(t, "nobody@acme.example"); status != "queued" {
+			t.Errorf("it is %s", status)
+		}
+		if err := pretend(); !errors.Is(err, mail.ErrTooMany) {
+			t.Errorf("the limit says %v", err)
+		}
+		o.open(t)
+		if reason := o.await(t, "nobody@acme.example", "failed"); reason != "nobody has this address" {
+			t.Errorf("failed because %q", reason)
+		}
+		if n := s.tries("nobody@acme.example"); n != 0 {
+			t.Errorf("it left %d times", n)
+		}
+	})
+}
+
 func TestContentIsSealedThenDropped(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		o := newOffice(t, db, &script{answer: func(mail.Rendered) error { return nil }}, mail.WideLimits)
