@@ -29,7 +29,7 @@ type view struct {
 	Note    string
 	Join    string // the label of the button, empty for none
 	Action  string // where the button posts to
-	Token   string
+	Fields  []field
 	Links   []link
 	Foot    string
 
@@ -43,6 +43,9 @@ type fact struct {
 }
 
 type link struct{ Label, URL string }
+
+// field is what a form carries along unseen.
+type field struct{ Name, Value string }
 
 // tokenOf is the secret of the link, or of the form that the page made.
 func tokenOf(r *http.Request) string {
@@ -103,7 +106,7 @@ func (v visit) invitation(found organization.InvitationPage, token string) view 
 	}
 	page.Facts = append(page.Facts, moment("Valid until", found.ExpiresAt))
 	if !found.First.RequiresSignIn {
-		page.Join, page.Action, page.Token = "Join "+place, v.action(), token
+		page.Join, page.Action, page.Fields = "Join "+place, v.action(organization.AcceptPath), []field{{"invite_token", token}}
 		return page
 	}
 	page.Note = found.First.Message
@@ -164,10 +167,11 @@ func (v visit) memberAlready(lead string) view {
 	return view{status: http.StatusOK, Tone: "good", Mark: "✓", Title: "You are in", Lead: lead, Links: v.onward()}
 }
 
-// onward leads to the application, when the settings name one: the server's
-// own root is none.
-func (v visit) onward() []link {
-	target := v.deployment.Settings.UI.AfterSignInRedirectURL
+// onward leads to the application, when the settings name one.
+func (v visit) onward() []link { return v.onwardTo(v.deployment.Settings.UI.AfterSignInRedirectURL) }
+
+// onwardTo leads to a page that has been checked: the server's own root is none.
+func (v visit) onwardTo(target string) []link {
 	u, err := parsePage(target)
 	if err != nil || strings.TrimSuffix(target, "/") == v.deployment.PublicURL {
 		return nil
@@ -204,11 +208,11 @@ func parsePage(address string) (*url.URL, error) {
 
 // action is where the form posts to. In staging the session may be in the
 // address rather than in a cookie.
-func (v visit) action() string {
+func (v visit) action(path string) string {
 	if token := v.URL.Query().Get(session.DevParam); token != "" && v.deployment.Mode == deployment.Staging {
-		return organization.AcceptPath + "?" + url.Values{session.DevParam: {token}}.Encode()
+		return path + "?" + url.Values{session.DevParam: {token}}.Encode()
 	}
-	return organization.AcceptPath
+	return path
 }
 
 func moment(label string, t clock.Time) fact {

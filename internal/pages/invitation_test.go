@@ -113,11 +113,11 @@ func TestOnlyAnApplicationOfItsOwnIsOffered(t *testing.T) {
 }
 
 func TestTextIsNeverMarkup(t *testing.T) {
-	p := New(nil, nil, nil, slog.Default())
+	p := New(nil, nil, nil, nil, slog.Default())
 	var b bytes.Buffer
 	err := p.template.Execute(&b, view{
 		AppName: hostile, Tone: hostile, Mark: hostile, Title: hostile, Lead: hostile, Note: hostile, Join: hostile,
-		Action: "javascript:alert(1)", Token: hostile, Foot: hostile,
+		Action: "javascript:alert(1)", Fields: []field{{hostile, hostile}}, Foot: hostile,
 		Facts: []fact{{hostile, hostile, hostile}}, Links: []link{{hostile, "javascript:alert(1)"}, {hostile, hostile}},
 	})
 	if err != nil {

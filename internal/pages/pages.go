@@ -1,6 +1,6 @@
 // Package pages is what people see of the server itself, as plain HTML that
-// works without script: today the page that a mailed invitation leads to. A
-// page loads nothing from anywhere, and reading one changes nothing.
+// works without script: the pages that mailed invitations and sign-in links
+// lead to. A page loads nothing from anywhere, and reading one changes nothing.
 package pages
 
 import (
@@ -22,6 +22,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
+	"github.com/guildhall-id/guildhall/internal/signin"
 )
 
 //go:embed page.html
@@ -34,6 +35,7 @@ var style string
 type Pages struct {
 	sessions      api.Authenticator
 	organizations *organization.Service
+	signins       *signin.Service
 	deployments   *deployment.Service
 	log           *slog.Logger
 	template      *template.Template
@@ -42,10 +44,10 @@ type Pages struct {
 }
 
 // New serves pages for the people whom sessions knows.
-func New(sessions api.Authenticator, organizations *organization.Service, deployments *deployment.Service, log *slog.Logger) *Pages {
+func New(sessions api.Authenticator, organizations *organization.Service, signins *signin.Service, deployments *deployment.Service, log *slog.Logger) *Pages {
 	sum := sha256.Sum256([]byte(style))
 	p := &Pages{
-		sessions: sessions, organizations: organizations, deployments: deployments, log: log,
+		sessions: sessions, organizations: organizations, signins: signins, deployments: deployments, log: log,
 		template: template.Must(template.New("page").Parse(pageText)),
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -53,6 +55,8 @@ func New(sessions api.Authenticator, organizations *organization.Service, deploy
 	}
 	p.mux.HandleFunc("GET "+organization.AcceptPath, p.serve(p.showInvitation))
 	p.mux.HandleFunc("POST "+organization.AcceptPath, p.serve(p.acceptInvitation))
+	p.mux.HandleFunc("GET "+signin.MagicLinkPath, p.serve(p.showLink))
+	p.mux.HandleFunc("POST "+signin.MagicLinkPath, p.serve(p.openLink))
 	return p
 }
 

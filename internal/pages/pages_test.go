@@ -26,6 +26,7 @@ import (
 type site struct {
 	*server.Server
 	passed atomic.Int64 // how much the clock is ahead
+	db     string       // the address of the database
 	owner  *browser
 	org    string
 }
@@ -49,7 +50,7 @@ func newSite(t *testing.T, dialect database.Dialect) *site {
 	if err := c.Settle(); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{}
+	s := &site{db: c.DatabaseURL}
 	var err error
 	s.Server, err = server.Start(t.Context(), server.Options{
 		Config: c, Logger: slog.New(slog.DiscardHandler), Version: "test",
@@ -118,17 +119,20 @@ func (b *browser) open(t *testing.T, link string) reply {
 
 var (
 	formAction = regexp.MustCompile(`<form method="post" action="([^"]*)">`)
-	formToken  = regexp.MustCompile(`<input type="hidden" name="invite_token" value="([^"]*)">`)
+	formField  = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
 // press does what the button of a page does.
 func (b *browser) press(t *testing.T, page reply, headers ...string) reply {
 	t.Helper()
-	action, token := formAction.FindStringSubmatch(page.body), formToken.FindStringSubmatch(page.body)
-	if action == nil || token == nil {
+	action, fields := formAction.FindStringSubmatch(page.body), formField.FindAllStringSubmatch(page.body, -1)
+	if action == nil || fields == nil {
 		t.Fatalf("the page has no button:\n%s", page.body)
 	}
-	form := url.Values{"invite_token": {html.UnescapeString(token[1])}}
+	form := url.Values{}
+	for _, f := range fields {
+		form.Set(html.UnescapeString(f[1]), html.UnescapeString(f[2]))
+	}
 	return b.send(t, http.MethodPost, html.UnescapeString(action[1]), form.Encode(), headers...)
 }
 

@@ -1,6 +1,7 @@
-// Package signin is how people get into their account: sign-up, sign-in and
-// the verification of addresses in between. A sign-in completes only when its
-// secret was checked, in the browser that began it, before it expired.
+// Package signin is how people get into their account: sign-up, sign-in, the
+// verification of addresses in between, and new passwords for forgotten ones. A
+// sign-in completes only when its secret was checked, before it expired: in the
+// browser that began it or, by a mailed link, in the one that opened the link.
 package signin
 
 import (
@@ -8,10 +9,11 @@ import (
 	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
-	"github.com/guildhall-id/guildhall/internal/api"
+	"github.com/guildhall-id/guildhall/internal/challenge"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -38,7 +40,8 @@ var (
 type Limits struct {
 	PerClient  limit.Rate // sign-ups, password tries and codes of one client
 	PerAccount limit.Rate // password tries for one address
-	PerAddress limit.Rate // codes to one address
+	PerAddress limit.Rate // codes and links to one address
+	PerLookup  limit.Rate // questions of one client whether an account exists
 }
 
 // Service signs people up and in.
@@ -49,9 +52,12 @@ type Service struct {
 	organizations *organization.Service
 	passwords     *user.Passwords
 	outbox        *mail.Outbox
-	codes         codes
+	codes         onetime.Codes
 
-	clients, accounts, addresses *limit.Limiter
+	challenges *challenge.Service
+	origins    []string
+
+	clients, accounts, addresses, lookups *limit.Limiter
 }
 
 // Needs are what the service is made of.
@@ -62,6 +68,7 @@ type Needs struct {
 	Organizations *organization.Service
 	Passwords     *user.Passwords
 	Outbox        *mail.Outbox
+	Origins       []string // of the applications that people may be led back to
 	Key           secret.Key
 	Limits        Limits
 	Now           func() time.Time
@@ -71,74 +78,37 @@ type Needs struct {
 func NewService(n Needs) *Service {
 	return &Service{
 		db: n.DB, deployments: n.Deployments, sessions: n.Sessions, organizations: n.Organizations,
-		passwords: n.Passwords, outbox: n.Outbox, codes: codes{n.Key.For("one-time codes")},
+		passwords: n.Passwords, outbox: n.Outbox, codes: onetime.NewCodes(n.Key),
+		challenges: challenge.NewService(n.DB, n.Deployments, n.Key), origins: n.Origins,
 		clients:   limit.New(n.Limits.PerClient, n.Now),
 		accounts:  limit.New(n.Limits.PerAccount, n.Now),
 		addresses: limit.New(n.Limits.PerAddress, n.Now),
+		lookups:   limit.New(n.Limits.PerLookup, n.Now),
 	}
 }
 
-// Operations is everything people can do to get in.
-func (s *Service) Operations() []api.Operation {
-	return []api.Operation{
-		{
-			ID:      "SignUp",
-			Route:   "POST /auth/signup",
-			Summary: "Begin to sign up. The address is verified next, unless a mailed invitation has proven it.",
-			Access:  access.Browser(),
-			Errors: []*fault.Error{
-				user.ErrEmailInvalid, user.ErrNameInvalid, user.ErrUsernameInvalid, user.ErrPasswordPolicy,
-				user.ErrEmailExists, user.ErrUsernameExists, ErrSignUpRestricted, ErrWaitlistOnly, ErrTooManyTries,
-			},
-			Handle: api.Handle(s.signUp),
-		},
-		{
-			ID:      "Identify",
-			Route:   "POST /auth/identify",
-			Summary: "Ask how an address signs in. Unknown addresses get the same answer as known ones.",
-			Access:  access.Browser(),
-			Errors:  []*fault.Error{ErrTooManyTries},
-			Handle:  api.Handle(s.identify),
-		},
-		{
-			ID:      "SignIn",
-			Route:   "POST /auth/signin",
-			Summary: "Begin to sign in, with a password or with a code.",
-			Access:  access.Browser(),
-			Errors:  []*fault.Error{ErrInvalidCredentials, ErrStrategy, ErrTooManyTries, access.ErrDisabled, user.ErrPasswordsBusy, session.ErrTooManyAccounts},
-			Handle:  api.Handle(s.signIn),
-		},
-		{
-			ID:      "PrepareVerification",
-			Route:   "POST /auth/prepare-verification",
-			Summary: "Send the code that the current step of an attempt asks for.",
-			Access:  access.Browser(),
-			Errors:  []*fault.Error{ErrBadAttempt, ErrStrategy, ErrTooManyTries},
-			Handle:  api.Handle(s.prepareVerification),
-		},
-		{
-			ID:      "AttemptVerification",
-			Route:   "POST /auth/attempt-verification",
-			Summary: "Enter the code. The last step of an attempt signs the person in.",
-			Access:  access.Browser(),
-			Errors:  []*fault.Error{ErrBadAttempt, ErrCodeMissing, ErrCodeInvalid, ErrCodeExpired, user.ErrEmailExists, access.ErrDisabled, ErrTooManyTries, session.ErrTooManyAccounts},
-			Handle:  api.Handle(s.attemptVerification),
-		},
-	}
-}
+// What the codes of sign-up and sign-in prove.
+const (
+	forSignUp onetime.Purpose = "signup"
+	forSignIn onetime.Purpose = "signin"
+)
 
 // The strategies of sign-in and the steps of attempts, as the API names them.
 const (
 	strategyPassword = "plain_email"
+	strategyUsername = "plain_username"
 	strategyCode     = "email_otp"
+	strategyLink     = "magic_link"
 
-	stepEmail     = "verify_email"     // of a sign-up
-	stepEmailCode = "verify_email_otp" // of a sign-in
+	stepEmail     = "verify_email"      // of a sign-up
+	stepEmailCode = "verify_email_otp"  // of a sign-in
+	stepEmailLink = "verify_email_link" // of a sign-in
 )
 
 type identifyInput struct {
 	Body struct {
-		Identifier string `json:"identifier" maxLength:"254"`
+		Identifier     string `json:"identifier" maxLength:"254"`
+		ChallengeToken string `json:"challenge_token,omitempty" maxLength:"200"`
 	}
 }
 
@@ -147,8 +117,16 @@ type Identified struct {
 	Strategy string `json:"strategy" enum:"password,sso,social"`
 }
 
-func (s *Service) identify(ctx context.Context, _ identifyInput) (Identified, error) {
-	if err := allow(s.clients, clientKey(access.CallerOf(ctx))); err != nil {
+func (s *Service) identify(ctx context.Context, in identifyInput) (Identified, error) {
+	caller := access.CallerOf(ctx)
+	d, err := s.deployments.Get(ctx, caller.Deployment)
+	if err != nil {
+		return Identified{}, err
+	}
+	if err := s.challenges.Check(d, in.Body.ChallengeToken); err != nil {
+		return Identified{}, err
+	}
+	if err := allow(s.clients, clientKey(caller)); err != nil {
 		return Identified{}, err
 	}
 	return Identified{Strategy: "password"}, nil
@@ -156,9 +134,11 @@ func (s *Service) identify(ctx context.Context, _ identifyInput) (Identified, er
 
 type signInInput struct {
 	Body struct {
-		Strategy string `json:"strategy" enum:"plain_email,plain_username,email_otp,phone_otp,magic_link"`
-		Email    string `json:"email,omitempty" maxLength:"254"`
-		Password string `json:"password,omitempty" maxLength:"1000"`
+		Strategy       string `json:"strategy" enum:"plain_email,plain_username,email_otp,phone_otp,magic_link"`
+		Email          string `json:"email,omitempty" maxLength:"254"`
+		Username       string `json:"username,omitempty" maxLength:"100"`
+		Password       string `json:"password,omitempty" maxLength:"1000"`
+		ChallengeToken string `json:"challenge_token,omitempty" maxLength:"200"`
 	}
 }
 
@@ -168,57 +148,83 @@ func (s *Service) signIn(ctx context.Context, in signInInput) (session.View, err
 	if err != nil {
 		return session.View{}, err
 	}
-	offered := d.Settings.Auth.FactorsEnabled
+	if err := s.challenges.Check(d, in.Body.ChallengeToken); err != nil {
+		return session.View{}, err
+	}
+	auth, typed := d.Settings.Auth, in.Body
 	switch {
-	case in.Body.Strategy == strategyPassword && offered.EmailPassword:
-		return s.signInWithPassword(ctx, caller, d, in.Body.Email, in.Body.Password)
-	case in.Body.Strategy == strategyCode && offered.EmailOTP:
-		return s.signInWithCode(ctx, caller, d, in.Body.Email)
+	case typed.Strategy == strategyPassword && auth.FactorsEnabled.EmailPassword:
+		email, err := user.ParseEmail(typed.Email)
+		if err != nil {
+			return session.View{}, ErrInvalidCredentials
+		}
+		return s.signInWithPassword(ctx, caller, d, claim{strategyPassword, string(email), typed.Password})
+	case typed.Strategy == strategyUsername && auth.FactorsEnabled.UsernamePassword && auth.Username.Enabled:
+		_, key, err := user.ParseUsername(typed.Username, auth.Username.MinLength, auth.Username.MaxLength)
+		if err != nil {
+			return session.View{}, ErrInvalidCredentials
+		}
+		return s.signInWithPassword(ctx, caller, d, claim{strategyUsername, key, typed.Password})
+	case typed.Strategy == strategyCode && auth.FactorsEnabled.EmailOTP:
+		return s.signInByMail(ctx, caller, d, typed.Email, strategyCode, stepEmailCode)
+	case typed.Strategy == strategyLink && offersLinks(d):
+		return s.signInByMail(ctx, caller, d, typed.Email, strategyLink, stepEmailLink)
 	}
 	return session.View{}, ErrStrategy
 }
 
+// claim is an identifier in its normal form, an address or a username as the
+// method says, and the password that is to prove it.
+type claim struct{ method, identifier, password string }
+
+// owner is whose identifier it is, or user.ErrNotFound.
+func (c claim) owner(ctx context.Context, db database.DBTX, d id.Deployment) (user.Owner, error) {
+	if c.method == strategyUsername {
+		return user.FindOwnerOfUsername(ctx, db, d, c.identifier)
+	}
+	return user.FindOwner(ctx, db, d, user.Email(c.identifier))
+}
+
 // signInWithPassword checks the password outside of the transaction: it takes
-// a core for milliseconds. Unknown addresses cost the same.
-func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller, d *deployment.Deployment, typed, password string) (session.View, error) {
-	email, err := user.ParseEmail(typed)
-	if err != nil || password == "" {
+// a core for milliseconds. Unknown identifiers cost the same.
+func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller, d *deployment.Deployment, c claim) (session.View, error) {
+	if c.password == "" {
 		return session.View{}, ErrInvalidCredentials
 	}
 	if err := allow(s.clients, clientKey(caller)); err != nil {
 		return session.View{}, err
 	}
-	if err := allow(s.accounts, string(email)); err != nil {
+	if err := allow(s.accounts, c.identifier); err != nil {
 		return session.View{}, err
 	}
-	owner, err := user.FindOwner(ctx, s.db, d.ID, email)
+	owner, err := c.owner(ctx, s.db, d.ID)
 	if err != nil && !isNotFound(err) {
 		return session.View{}, err
 	}
-	ok, err := s.passwords.Matches(ctx, owner.PasswordHash, password)
+	ok, err := s.passwords.Matches(ctx, owner.PasswordHash, c.password)
 	if err != nil {
 		return session.View{}, err
 	}
 	if !ok {
-		return session.View{}, s.refuse(ctx, owner.ID)
+		return session.View{}, s.refuse(ctx, owner.ID, c.method)
 	}
 	if owner.Disabled {
 		return session.View{}, access.ErrDisabled
 	}
 	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {
-		attempt, err := beginSignIn(ctx, tx, d, browser, owner.ID, email, strategyPassword, "")
+		attempt, err := beginSignIn(ctx, tx, d, browser, owner.ID, c.identifier, c.method, "")
 		if err != nil {
 			return session.Including{}, err
 		}
-		return session.Including{SignIn: attempt}, s.completeSignIn(ctx, tx, caller, d, browser, attempt, owner.ID, strategyPassword)
+		return session.Including{SignIn: attempt}, s.completeSignIn(ctx, tx, caller, d, browser, attempt, owner.ID, c.method)
 	})
 }
 
 // refuse writes the failure down and gives the one answer to every wrong pair.
-func (s *Service) refuse(ctx context.Context, owner id.User) error {
+func (s *Service) refuse(ctx context.Context, owner id.User, method string) error {
 	if owner != 0 {
 		err := s.db.InTx(ctx, func(tx *database.Tx) error {
-			return event.Emit(ctx, tx, event.Event{Name: "user.sign_in_failed", Subject: int64(owner), Data: map[string]any{"method": strategyPassword}})
+			return event.Emit(ctx, tx, event.Event{Name: "user.sign_in_failed", Subject: int64(owner), Data: map[string]any{"method": method}})
 		})
 		if err != nil {
 			return err
@@ -227,9 +233,9 @@ func (s *Service) refuse(ctx context.Context, owner id.User) error {
 	return ErrInvalidCredentials
 }
 
-// signInWithCode begins an attempt that a mailed code completes. For an
+// signInByMail begins an attempt that a mailed code or link completes. For an
 // unknown address it looks the same and never completes.
-func (s *Service) signInWithCode(ctx context.Context, caller *access.Caller, d *deployment.Deployment, typed string) (session.View, error) {
+func (s *Service) signInByMail(ctx context.Context, caller *access.Caller, d *deployment.Deployment, typed, method, step string) (session.View, error) {
 	email, err := user.ParseEmail(typed)
 	if err != nil {
 		return session.View{}, err
@@ -242,7 +248,7 @@ func (s *Service) signInWithCode(ctx context.Context, caller *access.Caller, d *
 		return session.View{}, err
 	}
 	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {
-		attempt, err := beginSignIn(ctx, tx, d, browser, owner, email, strategyCode, stepEmailCode)
+		attempt, err := beginSignIn(ctx, tx, d, browser, owner, string(email), method, step)
 		return session.Including{SignIn: attempt}, err
 	})
 }
@@ -265,10 +271,10 @@ func (s *Service) enter(ctx context.Context, caller *access.Caller, d *deploymen
 	return s.sessions.View(ctx, caller, including)
 }
 
-func beginSignIn(ctx context.Context, tx *database.Tx, d *deployment.Deployment, browser id.Session, person id.User, email user.Email, method, steps string) (id.SignInAttempt, error) {
+func beginSignIn(ctx context.Context, tx *database.Tx, d *deployment.Deployment, browser id.Session, person id.User, identifier, method, steps string) (id.SignInAttempt, error) {
 	attempt, ends := database.NewID[id.SignInAttempt](tx), tx.Now.Add(attemptLife)
 	err := New(tx).InsertSignInAttempt(ctx, InsertSignInAttemptParams{
-		ID: attempt, DeploymentID: d.ID, SessionID: browser, UserID: person, Identifier: string(email),
+		ID: attempt, DeploymentID: d.ID, SessionID: browser, UserID: person, Identifier: identifier,
 		Method: method, Steps: steps, Now: tx.Now, ExpiresAt: ends,
 	})
 	if err != nil {

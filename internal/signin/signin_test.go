@@ -16,6 +16,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/database/databasetest"
@@ -60,7 +61,8 @@ func eachLimited(t *testing.T, rate limit.Rate, body func(*door)) {
 		body(&door{t: t, d: d, clock: &clock, Service: NewService(Needs{
 			DB: db, Deployments: deployments, Sessions: sessions, Passwords: passwords, Outbox: outbox, Key: key, Now: now,
 			Organizations: organization.NewService(db, deployments, sessions, outbox, key, organization.Limits{}),
-			Limits:        Limits{PerClient: rate, PerAccount: rate, PerAddress: rate},
+			Limits:        Limits{PerClient: rate, PerAccount: rate, PerAddress: rate, PerLookup: rate},
+			Origins:       []string{"https://app.example.com"},
 		})})
 	})
 }
@@ -97,10 +99,10 @@ func (o *door) signIn(c *access.Caller, strategy, email, password string) (sessi
 }
 
 // code puts a code that the test knows, in place of the mailed one.
-func (o *door) code(p purpose, subject id.Subject) (code string) {
+func (o *door) code(p onetime.Purpose, subject id.Subject) (code string) {
 	o.t.Helper()
 	must(o.t, o.db.InTx(o.t.Context(), func(tx *database.Tx) (err error) {
-		code, err = o.codes.put(o.t.Context(), tx, o.d.ID, p, subject, "x@example.com")
+		code, err = o.codes.Put(o.t.Context(), tx, o.d.ID, p, subject, "x@example.com")
 		return err
 	}))
 	return code
@@ -212,7 +214,7 @@ func TestGuessesAreCounted(t *testing.T) {
 			wg.Go(func() {
 				guess := fmt.Sprintf("%06d", i)
 				mine := *c
-				if _, err := o.enterCode(&mine, attempt, guess); guess != code && !errors.Is(err, ErrCodeInvalid) {
+				if _, err := o.enterCode(&mine, attempt, guess); guess != code && !errors.Is(err, onetime.ErrInvalid) {
 					o.t.Errorf("guess %s: %v", guess, err)
 				}
 			})
@@ -220,10 +222,10 @@ func TestGuessesAreCounted(t *testing.T) {
 		wg.Wait()
 		var tries int64
 		must(o.t, o.db.QueryRow(o.t.Context(), "SELECT tries FROM one_time_codes WHERE subject_id = $1", int64(attempt)).Scan(&tries))
-		if tries != codeTries {
+		if tries != onetime.Tries {
 			o.t.Errorf("%d tries were counted", tries)
 		}
-		if _, err := o.enterCode(c, attempt, code); !errors.Is(err, ErrCodeInvalid) {
+		if _, err := o.enterCode(c, attempt, code); !errors.Is(err, onetime.ErrInvalid) {
 			o.t.Errorf("the right code after five tries: %v", err)
 		}
 		fresh := o.code(forSignIn, attempt) // a new code has tries of its own
@@ -249,20 +251,20 @@ func TestCodesAreBound(t *testing.T) {
 		if _, err := o.enterCode(other, attempt, code); !errors.Is(err, ErrBadAttempt) {
 			o.t.Errorf("in another browser: %v", err)
 		}
-		if _, err := o.enterCode(other, elsewhere, code); !errors.Is(err, ErrCodeInvalid) {
+		if _, err := o.enterCode(other, elsewhere, code); !errors.Is(err, onetime.ErrInvalid) {
 			o.t.Errorf("for another attempt: %v", err)
 		}
 		if _, err := o.enterCode(o.browser(), attempt, code); !errors.Is(err, ErrBadAttempt) {
 			o.t.Errorf("in a browser without sign-in: %v", err)
 		}
-		if _, err := o.enterCode(mine, attempt, o.code(forSignUp, attempt)); !errors.Is(err, ErrCodeInvalid) {
+		if _, err := o.enterCode(mine, attempt, o.code(forSignUp, attempt)); !errors.Is(err, onetime.ErrInvalid) {
 			o.t.Errorf("of another purpose: %v", err)
 		}
-		if _, err := o.enterCode(mine, attempt, ""); !errors.Is(err, ErrCodeMissing) {
+		if _, err := o.enterCode(mine, attempt, ""); !errors.Is(err, onetime.ErrMissing) {
 			o.t.Errorf("without code: %v", err)
 		}
-		o.clock.Add((codeLife + time.Second).Milliseconds())
-		if _, err := o.enterCode(mine, attempt, code); !errors.Is(err, ErrCodeExpired) {
+		o.clock.Add((onetime.Life + time.Second).Milliseconds())
+		if _, err := o.enterCode(mine, attempt, code); !errors.Is(err, onetime.ErrExpired) {
 			o.t.Errorf("after its time: %v", err)
 		}
 		code = o.code(forSignIn, attempt)

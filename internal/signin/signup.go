@@ -24,12 +24,13 @@ var (
 
 type signUpInput struct {
 	Body struct {
-		FirstName   string `json:"first_name,omitempty" maxLength:"400"`
-		LastName    string `json:"last_name,omitempty" maxLength:"400"`
-		Username    string `json:"username,omitempty" maxLength:"100"`
-		Email       string `json:"email,omitempty" maxLength:"254"`
-		Password    string `json:"password,omitempty" maxLength:"1000"`
-		InviteToken string `json:"invite_token,omitempty" maxLength:"400"`
+		FirstName      string `json:"first_name,omitempty" maxLength:"400"`
+		LastName       string `json:"last_name,omitempty" maxLength:"400"`
+		Username       string `json:"username,omitempty" maxLength:"100"`
+		Email          string `json:"email,omitempty" maxLength:"254"`
+		Password       string `json:"password,omitempty" maxLength:"1000"`
+		InviteToken    string `json:"invite_token,omitempty" maxLength:"400"`
+		ChallengeToken string `json:"challenge_token,omitempty" maxLength:"200"`
 	}
 }
 
@@ -49,6 +50,9 @@ func (s *Service) signUp(ctx context.Context, in signUpInput) (session.View, err
 	caller := access.CallerOf(ctx)
 	d, err := s.deployments.Get(ctx, caller.Deployment)
 	if err != nil {
+		return session.View{}, err
+	}
+	if err := s.challenges.Check(d, in.Body.ChallengeToken); err != nil {
 		return session.View{}, err
 	}
 	if err := allow(s.clients, clientKey(caller)); err != nil {
@@ -109,6 +113,12 @@ func (s *Service) checkForm(ctx context.Context, d *deployment.Deployment, in si
 		}
 	}
 	if err := s.checkInvitation(ctx, d, &form, b.InviteToken); err != nil {
+		return form, err
+	}
+	if err := user.CheckEmail(d.Settings.Restrictions, form.email); err != nil {
+		return form, err
+	}
+	if err := user.CheckWords(d.Settings.Restrictions, form.first, form.last, form.username); err != nil {
 		return form, err
 	}
 	_, err = user.FindByVerifiedEmail(ctx, s.db, d.ID, form.email)

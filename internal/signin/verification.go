@@ -2,12 +2,12 @@ package signin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
@@ -15,14 +15,22 @@ import (
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
-// open is an attempt of the caller's browser that waits for a code.
+// open is an attempt of the caller's browser that waits for a code or a link.
 type open struct {
-	purpose purpose
+	purpose onetime.Purpose
 	subject id.Subject
 	email   user.Email
 	known   bool // somebody is to get the code
 	signUp  SignupAttempt
 	signIn  SigninAttempt
+}
+
+// strategy is how the attempt goes on.
+func (a open) strategy() string {
+	if a.signIn.Method == strategyLink {
+		return strategyLink
+	}
+	return strategyCode
 }
 
 // findOpen is the attempt with an id, or the newest of the browser, if it is
@@ -57,10 +65,14 @@ func (s *Service) findOpen(ctx context.Context, db database.DBTX, caller *access
 type prepareVerificationInput struct {
 	Attempt  id.Subject `query:"attempt_identifier" doc:"Absent for the newest open attempt of the browser."`
 	Kind     string     `query:"identifier_type" enum:"signin,signup"`
-	Strategy string     `query:"strategy" enum:"email_otp,phone_otp,magic_link"`
+	Strategy string     `query:"strategy" enum:"email_otp,phone_otp,magic_link" doc:"Absent for what the attempt asks for."`
+	Redirect string     `query:"redirect_uri" maxLength:"2000" doc:"Where a link leads back to. An address that is not allowed is replaced by the default."`
+	Body     struct {
+		ChallengeToken string `json:"challenge_token,omitempty" maxLength:"200"`
+	}
 }
 
-// Prepared says where the code went, or would have gone.
+// Prepared says where the code or link went, or would have gone.
 type Prepared struct {
 	OTPSent            bool   `json:"otp_sent"`
 	MaskedEmail        string `json:"masked_email"`
@@ -68,34 +80,47 @@ type Prepared struct {
 }
 
 func (s *Service) prepareVerification(ctx context.Context, in prepareVerificationInput) (Prepared, error) {
-	if in.Strategy != "" && in.Strategy != strategyCode {
-		return Prepared{}, ErrStrategy
-	}
 	caller := access.CallerOf(ctx)
 	d, err := s.deployments.Get(ctx, caller.Deployment)
 	if err != nil {
+		return Prepared{}, err
+	}
+	if err := s.challenges.Check(d, in.Body.ChallengeToken); err != nil {
 		return Prepared{}, err
 	}
 	attempt, err := s.findOpen(ctx, s.db, caller, in.Attempt, in.Kind)
 	if err != nil {
 		return Prepared{}, err
 	}
+	if in.Strategy != "" && in.Strategy != attempt.strategy() {
+		return Prepared{}, ErrStrategy
+	}
 	if err := allow(s.addresses, string(attempt.email)); err != nil {
 		return Prepared{}, err
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
-		code, err := s.codes.put(ctx, tx, d.ID, attempt.purpose, attempt.subject, attempt.email)
-		if err != nil || !attempt.known {
-			return err
+		if attempt.strategy() == strategyLink {
+			return s.sendLink(ctx, tx, d, attempt, s.redirect(d, in.Redirect))
 		}
-		return s.outbox.Queue(ctx, tx, codeMail(d, attempt, code))
+		return s.sendCode(ctx, tx, d, attempt)
 	})
-	// That the mail limit is reached must not tell that the address is known.
-	var refusal *fault.Error
-	if err != nil && (attempt.purpose == forSignUp || !errors.As(err, &refusal)) {
+	if err != nil {
 		return Prepared{}, err
 	}
-	return Prepared{OTPSent: true, MaskedEmail: attempt.email.Masked(), VerificationMethod: strategyCode}, nil
+	return Prepared{OTPSent: true, MaskedEmail: attempt.email.Masked(), VerificationMethod: attempt.strategy()}, nil
+}
+
+// sendCode mails a new code for an attempt, in place of an older one. At
+// sign-up there is nothing to hide: whoever asks too often is told.
+func (s *Service) sendCode(ctx context.Context, tx *database.Tx, d *deployment.Deployment, attempt open) error {
+	code, err := s.codes.Put(ctx, tx, d.ID, attempt.purpose, attempt.subject, string(attempt.email))
+	if err != nil {
+		return err
+	}
+	if attempt.purpose == forSignUp {
+		return s.outbox.Queue(ctx, tx, codeMail(d, attempt, code))
+	}
+	return s.send(ctx, tx, attempt.known, codeMail(d, attempt, code))
 }
 
 func codeMail(d *deployment.Deployment, attempt open, code string) mail.Message {
@@ -126,7 +151,7 @@ type attemptVerificationInput struct {
 func (s *Service) attemptVerification(ctx context.Context, in attemptVerificationInput) (session.View, error) {
 	caller := access.CallerOf(ctx)
 	if in.Body.Code == "" {
-		return session.View{}, ErrCodeMissing
+		return session.View{}, onetime.ErrMissing
 	}
 	d, err := s.deployments.Get(ctx, caller.Deployment)
 	if err != nil {
@@ -141,7 +166,7 @@ func (s *Service) attemptVerification(ctx context.Context, in attemptVerificatio
 		if err != nil {
 			return including, err
 		}
-		if wrong, err = s.codes.check(ctx, tx, attempt.purpose, attempt.subject, in.Body.Code); err != nil || wrong != nil {
+		if wrong, err = s.codes.Check(ctx, tx, attempt.purpose, attempt.subject, in.Body.Code); err != nil || wrong != nil {
 			return including, err // the try is committed
 		}
 		if attempt.purpose == forSignUp {
@@ -171,16 +196,25 @@ func (s *Service) finishSignUp(ctx context.Context, tx *database.Tx, caller *acc
 
 func (s *Service) finishSignIn(ctx context.Context, tx *database.Tx, caller *access.Caller, d *deployment.Deployment, browser id.Session, a SigninAttempt) (session.Including, error) {
 	if a.UserID == 0 {
-		return session.Including{}, ErrCodeInvalid // nobody was sent this code
+		return session.Including{}, onetime.ErrInvalid // nobody was sent this code
 	}
-	owner, err := user.FindOwner(ctx, tx, d.ID, user.Email(a.Identifier))
-	switch {
-	case isNotFound(err) || err == nil && owner.ID != a.UserID:
-		return session.Including{}, ErrBadAttempt // the address changed hands meanwhile
-	case err != nil:
+	if err := owns(ctx, tx, d, user.Email(a.Identifier), a.UserID, ErrBadAttempt); err != nil {
 		return session.Including{}, err
-	case owner.Disabled:
-		return session.Including{}, access.ErrDisabled
 	}
-	return session.Including{SignIn: a.ID}, s.completeSignIn(ctx, tx, caller, d, browser, a.ID, a.UserID, strategyCode)
+	return session.Including{SignIn: a.ID}, s.completeSignIn(ctx, tx, caller, d, browser, a.ID, a.UserID, a.Method)
+}
+
+// owns is nil while an address is still that of a person who may sign in, and
+// the refusal changed when it has gone to somebody else meanwhile.
+func owns(ctx context.Context, tx *database.Tx, d *deployment.Deployment, email user.Email, person id.User, changed error) error {
+	owner, err := user.FindOwner(ctx, tx, d.ID, email)
+	switch {
+	case isNotFound(err) || err == nil && owner.ID != person:
+		return changed
+	case err != nil:
+		return err
+	case owner.Disabled:
+		return access.ErrDisabled
+	}
+	return nil
 }

@@ -1,0 +1,242 @@
+package signin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/event"
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/onetime"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
+	"github.com/guildhall-id/guildhall/internal/platform/mail"
+	"github.com/guildhall-id/guildhall/internal/platform/secret"
+	"github.com/guildhall-id/guildhall/internal/session"
+	"github.com/guildhall-id/guildhall/internal/user"
+)
+
+// ErrResetInvalid refuses a token that does not set a new password, or not any
+// more.
+var ErrResetInvalid = fault.New(fault.Invalid, "INVALID_CODE", "This reset has expired or was used already. Ask for a new code.")
+
+// forReset is what a mailed code proves that earns a new password.
+const forReset onetime.Purpose = "password_reset"
+
+// resetLife is how long the token works that a right code earns.
+const resetLife = 10 * time.Minute
+
+// offersPasswords reports whether anybody can sign in with a password.
+func offersPasswords(d *deployment.Deployment) bool {
+	auth := d.Settings.Auth
+	return auth.Password.Enabled && (auth.FactorsEnabled.EmailPassword || auth.FactorsEnabled.UsernamePassword)
+}
+
+type forgotPasswordInput struct {
+	Body struct {
+		Email string `json:"email" maxLength:"254"`
+		OTP   string `json:"otp,omitempty" maxLength:"100" doc:"The mailed code; absent to have one mailed."`
+	}
+}
+
+// ResetToken is empty until the mailed code is entered.
+type ResetToken struct {
+	Token string `json:"token,omitempty"`
+}
+
+// forgotPassword mails a code, or exchanges it for the token of a reset.
+// Unknown addresses go the same way, and no code is ever right for them.
+func (s *Service) forgotPassword(ctx context.Context, in forgotPasswordInput) (ResetToken, error) {
+	caller := access.CallerOf(ctx)
+	d, err := s.deployments.Get(ctx, caller.Deployment)
+	if err != nil {
+		return ResetToken{}, err
+	}
+	if !offersPasswords(d) {
+		return ResetToken{}, ErrStrategy
+	}
+	email, err := user.ParseEmail(in.Body.Email)
+	if err != nil {
+		return ResetToken{}, err
+	}
+	if err := allow(s.clients, clientKey(caller)); err != nil {
+		return ResetToken{}, err
+	}
+	if in.Body.OTP != "" {
+		return s.redeemResetCode(ctx, caller, email, in.Body.OTP)
+	}
+	if err := allow(s.addresses, string(email)); err != nil {
+		return ResetToken{}, err
+	}
+	return ResetToken{}, s.sendResetCode(ctx, caller, d, email)
+}
+
+func (s *Service) sendResetCode(ctx context.Context, caller *access.Caller, d *deployment.Deployment, email user.Email) error {
+	owner, err := user.FindByVerifiedEmail(ctx, s.db, d.ID, email)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	return s.db.InTx(ctx, func(tx *database.Tx) error {
+		browser, err := s.sessions.Begin(ctx, tx, caller, d)
+		if err != nil {
+			return err
+		}
+		reset := database.NewID[id.PasswordReset](tx)
+		err = New(tx).InsertReset(ctx, InsertResetParams{
+			ID: reset, DeploymentID: d.ID, SessionID: browser, UserID: owner, Email: string(email),
+			Now: tx.Now, ExpiresAt: tx.Now.Add(onetime.Life),
+		})
+		if err != nil {
+			return err
+		}
+		code, err := s.codes.Put(ctx, tx, d.ID, forReset, id.Subject(reset), string(email))
+		if err != nil {
+			return err
+		}
+		return s.send(ctx, tx, owner != 0, resetMail(d, reset, email, code))
+	})
+}
+
+func resetMail(d *deployment.Deployment, reset id.PasswordReset, email user.Email, code string) mail.Message {
+	app := d.Settings.UI.AppName
+	return mail.Message{
+		Deployment: d.ID, Subject: int64(reset), To: string(email), Kind: "password_reset",
+		Content: mail.Content{
+			AppName: app, Subject: fmt.Sprintf("%s is your %s code", code, app), Heading: "Set a new password",
+			Paragraphs: []string{
+				"Enter this code to set a new password for " + app + ".",
+				"The code works for 10 minutes, once, in the browser where you asked for it.",
+			},
+			Code:   code,
+			Footer: "If you did not ask for this code, you can ignore this mail. Your password stays as it is.",
+		},
+	}
+}
+
+// redeemResetCode gives a token for the right code, in the browser that asked
+// for it. A wrong one is counted.
+func (s *Service) redeemResetCode(ctx context.Context, caller *access.Caller, email user.Email, code string) (ResetToken, error) {
+	var wrong *fault.Error
+	token := secret.Token()
+	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		q := New(tx)
+		reset, err := q.NewestReset(ctx, NewestResetParams{SessionID: caller.Session.ID, Email: string(email), Now: tx.Now})
+		if reset, err = database.OrNotFound(reset, err, onetime.ErrInvalid); err != nil {
+			return err
+		}
+		wrong, err = s.codes.Check(ctx, tx, forReset, id.Subject(reset.ID), code)
+		if err != nil || wrong != nil {
+			return err // the try is committed
+		}
+		if reset.UserID == 0 {
+			wrong = onetime.ErrInvalid // nobody was sent this code
+			return nil
+		}
+		return q.PutResetToken(ctx, PutResetTokenParams{ID: reset.ID, TokenHash: secret.Hash(token), TokenExpiresAt: tx.Now.Add(resetLife)})
+	})
+	if err == nil && wrong != nil {
+		err = wrong
+	}
+	if err != nil {
+		return ResetToken{}, err
+	}
+	return ResetToken{Token: token.Reveal()}, nil
+}
+
+type resetPasswordInput struct {
+	Body struct {
+		Token    string `json:"token" maxLength:"400"`
+		Password string `json:"password" maxLength:"1000"`
+	}
+}
+
+// resetPassword sets the password and signs the person in here, and out
+// everywhere else. The hash is computed outside of the transaction, and only
+// for a token that works.
+func (s *Service) resetPassword(ctx context.Context, in resetPasswordInput) (session.View, error) {
+	caller := access.CallerOf(ctx)
+	d, err := s.deployments.Get(ctx, caller.Deployment)
+	if err != nil {
+		return session.View{}, err
+	}
+	if !offersPasswords(d) {
+		return session.View{}, ErrStrategy
+	}
+	if err := allow(s.clients, clientKey(caller)); err != nil {
+		return session.View{}, err
+	}
+	reset, err := New(s.db).ResetOfToken(ctx, ResetOfTokenParams{
+		TokenHash: secret.Hash(secret.New(in.Body.Token)), SessionID: caller.Session.ID, Now: s.db.Now(),
+	})
+	if reset, err = database.OrNotFound(reset, err, ErrResetInvalid); err != nil {
+		return session.View{}, err
+	}
+	hash, err := s.hashPassword(ctx, d, in.Body.Password)
+	if err != nil {
+		return session.View{}, err
+	}
+	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {
+		return s.finishReset(ctx, tx, caller, d, browser, reset, hash)
+	})
+}
+
+func (s *Service) finishReset(ctx context.Context, tx *database.Tx, caller *access.Caller, d *deployment.Deployment, browser id.Session, reset id.PasswordReset, hash string) (session.Including, error) {
+	q := New(tx)
+	used, err := q.UseReset(ctx, UseResetParams{ID: reset, Now: tx.Now})
+	if used, err = database.OrNotFound(used, err, ErrResetInvalid); err != nil {
+		return session.Including{}, err
+	}
+	email := user.Email(used.Email)
+	if err := owns(ctx, tx, d, email, used.UserID, ErrResetInvalid); err != nil {
+		return session.Including{}, err
+	}
+	if err := q.EndResetsOfUser(ctx, EndResetsOfUserParams{UserID: used.UserID, Now: tx.Now}); err != nil {
+		return session.Including{}, err
+	}
+	if err := user.ReplacePassword(ctx, tx, used.UserID, hash); err != nil {
+		return session.Including{}, err
+	}
+	if err := s.sessions.EndAll(ctx, tx, &access.Caller{Deployment: d.ID, User: used.UserID}, d); err != nil {
+		return session.Including{}, err
+	}
+	attempt, err := beginSignIn(ctx, tx, d, browser, used.UserID, used.Email, strategyPassword, "")
+	if err != nil {
+		return session.Including{}, err
+	}
+	if err := s.completeSignIn(ctx, tx, caller, d, browser, attempt, used.UserID, strategyPassword); err != nil {
+		return session.Including{}, err
+	}
+	if err := s.sessions.Renew(ctx, tx, caller, d); err != nil {
+		return session.Including{}, err
+	}
+	return session.Including{SignIn: attempt}, s.announceReset(ctx, tx, d, used.UserID)
+}
+
+// announceReset writes the change down and tells it to every address of the
+// person.
+func (s *Service) announceReset(ctx context.Context, tx *database.Tx, d *deployment.Deployment, person id.User) error {
+	if err := event.Emit(ctx, tx, event.Event{Name: "user.password_reset", Subject: int64(person)}); err != nil {
+		return err
+	}
+	addresses, err := user.VerifiedEmails(ctx, tx, person)
+	if err != nil {
+		return err
+	}
+	app := d.Settings.UI.AppName
+	for _, address := range addresses {
+		err := s.send(ctx, tx, true, mail.Message{
+			Deployment: d.ID, Subject: int64(person), To: string(address), Kind: "password_changed",
+			Content: mail.Content{
+				AppName: app, Subject: "Your " + app + " password was changed", Heading: "Your password was changed",
+				Paragraphs: []string{"A new password was set with a code from your mailbox. You were signed out in all other browsers."},
+				Footer:     "If it was not you, somebody can read your mail: secure your mailbox, then set a new password again.",
+			},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
