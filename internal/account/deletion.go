@@ -1,0 +1,86 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/picture"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
+	"github.com/guildhall-id/guildhall/internal/user"
+)
+
+// fresh is how long ago a person without password may have signed in to delete
+// their account.
+const fresh = 10 * time.Minute
+
+// ErrStaleSignIn asks people without password to show again who they are.
+var ErrStaleSignIn = fault.New(fault.Forbidden, "FRESH_SIGN_IN_REQUIRED", "Sign out and in again first: this needs a sign-in of the last 10 minutes.")
+
+type deleteAccountInput struct {
+	Body struct {
+		Password string `json:"password,omitempty" maxLength:"1000" doc:"Needed when there is a password."`
+	}
+}
+
+// deleteAccount ends the person. Their row stays, so that what they did stays
+// theirs; nothing is found by it any more.
+func (s *Service) deleteAccount(ctx context.Context, in deleteAccountInput) (Message, error) {
+	caller, d, err := s.settings(ctx)
+	if err != nil {
+		return Message{}, err
+	}
+	checked, err := s.checkPassword(ctx, caller, in.Body.Password)
+	if err != nil {
+		return Message{}, err
+	}
+	err = s.change(ctx, caller, func(tx *database.Tx, q *Queries, me User) error {
+		if me.PasswordHash != checked.PasswordHash {
+			return ErrWrongPassword // changed meanwhile
+		}
+		if err := s.isFresh(ctx, tx, caller, me); err != nil {
+			return err
+		}
+		to, err := user.VerifiedEmails(ctx, tx, me.ID)
+		if err != nil {
+			return err
+		}
+		if err := s.organizations.LeaveAll(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.sessions.EndAll(ctx, tx, caller, d); err != nil {
+			return err
+		}
+		if err := q.EndAddresses(ctx, EndAddressesParams{UserID: me.ID, Now: tx.Now}); err != nil {
+			return err
+		}
+		if err := picture.Drop(ctx, tx, me.ID); err != nil {
+			return err
+		}
+		if err := record(ctx, tx, me.ID, "user.deleted", map[string]any{"before": me.profile(), "emails": to}); err != nil {
+			return err
+		}
+		if err := q.EndPerson(ctx, EndPersonParams{ID: me.ID, Now: tx.Now}); err != nil {
+			return err
+		}
+		return s.announce(ctx, tx, d, me.ID, to, "Your account was deleted", "Your account at "+d.Settings.UI.AppName+" was deleted.")
+	})
+	if err != nil {
+		return Message{}, err
+	}
+	return done("Your account is deleted."), nil
+}
+
+// isFresh is nil for people with a password, which was checked, and for those
+// who have just signed in.
+func (s *Service) isFresh(ctx context.Context, tx *database.Tx, caller *access.Caller, me User) error {
+	if me.PasswordHash != "" {
+		return nil
+	}
+	began, err := s.sessions.Began(ctx, tx, caller)
+	if err == nil && tx.Now.Sub(began) > fresh {
+		err = ErrStaleSignIn
+	}
+	return err
+}
