@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -22,6 +23,9 @@ type commands struct {
 	Demo    demoCommand    `cmd:"" help:"Run a server on throw-away data, filled with an example organization."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to date, and end."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+
+	Deployment deploymentCommand `cmd:"" help:"Read and change what an operator decides: how people sign in, limits, pages."`
+	Audit      auditCommand      `cmd:"" help:"Print who did what."`
 }
 
 // exitSettings is the exit code for wrong settings.
@@ -35,6 +39,7 @@ func main() {
 		kong.UsageOnError(),
 		kong.DefaultEnvars("GUILDHALL"),
 		kong.Configuration(config.YAML),
+		kong.BindTo(os.Stdout, (*io.Writer)(nil)),
 		kong.Exit(func(code int) {
 			if code != 0 {
 				code = exitSettings
@@ -52,7 +57,7 @@ func main() {
 	}
 }
 
-// fail prints what is wrong, a line each, and ends the program.
+// fail prints what is wrong, a sentence and a line each, and ends the program.
 func fail(err error) {
 	code := 1
 	var settings settingsError
@@ -60,7 +65,7 @@ func fail(err error) {
 		code = exitSettings
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(os.Stderr, "guildhall:", strings.TrimSpace(line))
+		fmt.Fprintln(os.Stderr, "guildhall:", strings.TrimSuffix(strings.TrimSpace(line), ".")+".")
 	}
 	os.Exit(code)
 }
