@@ -35,9 +35,13 @@ var order = []string{
 	"internal/api",
 	"internal/event",
 	"internal/deployment",
+	"internal/onetime",
+	"internal/picture",
+	"internal/challenge",
 	"internal/user",
 	"internal/session",
 	"internal/organization",
+	"internal/account",
 	"internal/signin",
 	"internal/pages",
 	"internal/mailbox",
@@ -50,8 +54,9 @@ var order = []string{
 // features are the packages that know what the product is about; their time is
 // that of the transaction or of the database.
 var features = []string{
-	"internal/access", "internal/api", "internal/event", "internal/deployment", "internal/user", "internal/session",
-	"internal/organization", "internal/signin", "internal/pages", "internal/mailbox",
+	"internal/access", "internal/api", "internal/event", "internal/deployment", "internal/onetime", "internal/picture",
+	"internal/challenge", "internal/user", "internal/session", "internal/organization", "internal/account",
+	"internal/signin", "internal/pages", "internal/mailbox",
 }
 
 // systemTime are the files that may read the system's clock, and why.

@@ -32,6 +32,7 @@ type request struct {
 	Method, Path string
 	Query        url.Values
 	Body         url.Values
+	File         map[string][]byte // uploads; with them the encoding is multipart
 	Encoding     string
 	Header       http.Header
 }
@@ -62,9 +63,9 @@ func (r request) encode(t *testing.T) (io.Reader, string) {
 	t.Helper()
 	var b bytes.Buffer
 	switch {
-	case r.Body == nil:
+	case r.Body == nil && r.File == nil:
 		return http.NoBody, r.Encoding
-	case r.Encoding == encodedMultipart:
+	case r.Encoding == encodedMultipart || r.File != nil:
 		w := multipart.NewWriter(&b)
 		for name, values := range r.Body {
 			for _, value := range values {
@@ -72,6 +73,13 @@ func (r request) encode(t *testing.T) (io.Reader, string) {
 					t.Fatal(err)
 				}
 			}
+		}
+		for name, content := range r.File {
+			part, err := w.CreateFormFile(name, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part.Write(content)
 		}
 		w.Close()
 		return &b, w.FormDataContentType()

@@ -66,6 +66,10 @@ func (s *stage) foreign(t *testing.T, route, name string) string {
 		switch {
 		case strings.Contains(route, " /me/invitations/"):
 			return next.pending
+		case strings.Contains(route, " /me/email-addresses/"):
+			return next.owner.get(t, "/me/email-addresses").text(t, "data.0.id")
+		case strings.Contains(route, " /me/signins/"):
+			return next.owner.get(t, "/session").text(t, "data.active_signin.id")
 		case inWorkspace:
 			return next.workspace
 		}
@@ -92,7 +96,9 @@ func (s *stage) foreign(t *testing.T, route, name string) string {
 		return next.workspaceRole[leadRole]
 	case "sign_in_id":
 		return next.owner.get(t, "/session").text(t, "data.active_signin.id")
-	case "attempt_identifier":
+	case "primary_email_address_id":
+		return next.owner.get(t, "/me/email-addresses").text(t, "data.0.id")
+	case "attempt_identifier", "attempt":
 		return next.attempt
 	}
 	t.Fatalf("say which id of the neighbour %s is", name)
@@ -104,6 +110,7 @@ var elsewhere = map[string]int{
 	"GetUserWorkspaceMemberships org_id":     http.StatusOK, // a filter
 	"PrepareVerification attempt_identifier": http.StatusBadRequest,
 	"AttemptVerification attempt_identifier": http.StatusBadRequest,
+	"VerifyMagicLink attempt":                http.StatusBadRequest,
 }
 
 // testForeignIDs sends the neighbour's ids in every place an id can be: the
@@ -161,6 +168,7 @@ func (s *stage) testUnknownMembers(t *testing.T) {
 				from = try.from
 			}
 			request := one.build(try.args)
+			request.File = try.file
 			if request.Body == nil {
 				request.Body = url.Values{}
 			}

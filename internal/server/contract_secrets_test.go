@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -37,6 +38,9 @@ func (s *secrets) learnLetter(l letter) {
 	s.learn("code", l.Code)
 	for _, link := range l.Links {
 		s.learn("mailed token", mailedToken.FindString(link))
+		if u, err := url.Parse(link); err == nil {
+			s.learn("link token", u.Query().Get("token"))
+		}
 	}
 }
 
@@ -134,6 +138,11 @@ func (w *world) watchSecrets(t *testing.T, name string, x exchange) {
 	}
 	w.secrets.mu.Lock()
 	defer w.secrets.mu.Unlock()
+	for value, what := range w.secrets.known {
+		if what == "link token" && strings.Contains(body, value) {
+			t.Errorf("%s: the answer has a mailed link's token: %s", name, body)
+		}
+	}
 	for _, token := range listedToken.FindAllString(body, -1) {
 		if w.secrets.dead[token] {
 			t.Errorf("%s: the answer has a token that is over: %s", name, body)
@@ -158,7 +167,7 @@ func (w *world) testLog(t *testing.T) {
 	if strings.Contains(log, password) {
 		t.Error("the log has a password")
 	}
-	for _, what := range []string{"session", "code", "listed token", "mailed token"} {
+	for _, what := range []string{"session", "code", "listed token", "mailed token", "link token", "reset token"} {
 		if kinds[what] == 0 {
 			t.Errorf("the run has seen no %s: this test looked for nothing", what)
 		}

@@ -199,7 +199,9 @@ func (s *stage) testCallers(t *testing.T) {
 				if try.from != nil {
 					from = try.from
 				}
-				a := from.send(t, one.build(try.args))
+				request := one.build(try.args)
+				request.File = try.file
+				a := from.send(t, request)
 				switch {
 				case try.want != 0 && expected == nil:
 					a.must(t, try.want)

@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	"github.com/guildhall-id/guildhall/internal/account"
 	"github.com/guildhall-id/guildhall/internal/config"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/platform/limit"
@@ -15,6 +16,7 @@ type limits struct {
 	mail        mail.Limits
 	invitations organization.Limits
 	signIn      signin.Limits
+	account     account.Limits
 }
 
 // limitsOf is a profile: strict for production, and for staging so wide that a
@@ -28,13 +30,16 @@ func limitsOf(profile string) limits {
 				PerClient:  limit.Rate{Count: 10, Per: time.Minute, Burst: 20},
 				PerAccount: limit.Rate{Count: 60, Per: time.Hour, Burst: 20},
 				PerAddress: limit.Rate{Count: 5, Per: time.Hour},
+				PerLookup:  limit.Rate{Count: 20, Per: time.Minute},
 			},
+			account: account.Limits{Tries: limit.Rate{Count: 60, Per: time.Hour, Burst: 20}},
 		}
 	}
 	wide := limit.Rate{Count: 1_000_000, Per: time.Minute}
 	return limits{
 		mail:        mail.WideLimits,
 		invitations: organization.Limits{}, // none
-		signIn:      signin.Limits{PerClient: wide, PerAccount: wide, PerAddress: wide},
+		signIn:      signin.Limits{PerClient: wide, PerAccount: wide, PerAddress: wide, PerLookup: wide},
+		account:     account.Limits{Tries: wide},
 	}
 }

@@ -9,9 +9,10 @@ import (
 
 // try is a good call of an operation.
 type try struct {
-	args url.Values // its parameters, wherever they are
-	from *browser   // nil: the caller's own
-	want int        // the status; 0 is 200
+	args url.Values        // its parameters, wherever they are
+	file map[string][]byte // its uploads
+	from *browser          // nil: the caller's own
+	want int               // the status; 0 is 200
 }
 
 // recipes say how to call each operation well: those whom the rule lets
@@ -36,6 +37,27 @@ var recipes = map[string]func(*testing.T, *stage, caller) try{
 	"SignIn":                         signIn,
 	"PrepareVerification":            prepareVerification,
 	"AttemptVerification":            attemptVerification,
+	"VerifyMagicLink":                verifyMagicLink,
+	"ForgotPassword":                 inOtherBrowser("email", "somebody@people.example"),
+	"ResetPassword":                  resetPassword,
+	"CheckIdentifierAvailability":    with("identifier", "somebody@people.example"),
+	"CreateChallenge":                plain,
+	"RedeemChallenge":                with("token", "not one of ours", "solutions", "1"),
+
+	"UpdateUser":               updateUser,
+	"UploadProfilePicture":     uploadPicture,
+	"UpdatePassword":           ofNewcomer("current_password", password, "new_password", password+", changed"),
+	"RemovePassword":           ofNewcomer("current_password", password),
+	"GetUserSignins":           plain,
+	"SignOutFromSession":       signOutElsewhere,
+	"DeleteAccount":            ofNewcomer("password", password),
+	"GetUserEmailAddresses":    plain,
+	"CreateUserEmailAddress":   addAddress,
+	"GetUserEmailAddress":      ofAddress(unverified),
+	"PrepareEmailVerification": ofAddress(unverified),
+	"AttemptEmailVerification": ofAddress(coded),
+	"MakeEmailPrimary":         ofAddress(verified),
+	"DeleteUserEmailAddress":   ofAddress(verified),
 
 	"CreateOrganization":      with("name", "Another"),
 	"UpdateOrganization":      inTenant("description", "Changed"),
@@ -125,12 +147,7 @@ func prepareVerification(t *testing.T, s *stage, c caller) try {
 
 func attemptVerification(t *testing.T, s *stage, c caller) try {
 	from, attempt := s.begun(t, c)
-	before := 0
-	for _, l := range s.letters(t, s.spare.email) {
-		if l.Kind == "verification_code" {
-			before++
-		}
-	}
+	before := s.mails(t, s.spare.email, "verification_code")
 	from.post(t, "/auth/prepare-verification?strategy=email_otp&attempt_identifier="+attempt).must(t, http.StatusOK)
 	code := s.mailAfter(t, s.spare.email, "verification_code", before).Code
 	return try{args: form("attempt_identifier", attempt, "identifier_type", "signin", "verification_code", code), from: from}

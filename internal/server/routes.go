@@ -14,31 +14,47 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/config"
+	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/mailbox"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/pages"
+	"github.com/guildhall-id/guildhall/internal/picture"
+	"github.com/guildhall-id/guildhall/internal/signin"
 )
 
 // mount is everything public: the API, the pages and, in staging, the mailbox.
 // It is no ServeMux, which would redirect odd addresses without an envelope.
-func (s *Server) mount(c config.Config, p *pages.Pages, box *mailbox.Mailbox) http.Handler {
+func (s *Server) mount(c config.Config, deployments *deployment.Service, p *pages.Pages, box *mailbox.Mailbox) http.Handler {
 	var inbox http.Handler
 	if box != nil && c.Mode == config.Staging {
 		inbox = box.Handler(s.log, func(*http.Request) (id.Deployment, error) { return s.Deployment.ID, nil })
 	}
+	pictures := picture.Handler(s.db, deployments, s.log, s.API)
 	routes := func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {
-		case path == organization.AcceptPath:
+		case path == organization.AcceptPath || path == signin.MagicLinkPath:
 			p.ServeHTTP(w, r)
+		case strings.HasPrefix(path, picture.Path):
+			pictures.ServeHTTP(w, r)
 		case inbox != nil && (path == "/dev/mailbox" || strings.HasPrefix(path, "/dev/mailbox/")):
 			inbox.ServeHTTP(w, r)
 		default:
 			s.API.ServeHTTP(w, r)
 		}
 	}
-	return api.Browser{PublicURL: s.URL, AllowedOrigins: allowed(c)}.Wrap(http.HandlerFunc(routes))
+	return api.Browser{PublicURL: s.URL, AllowedOrigins: allowed(c), Guarded: guarded(s.API.Operations())}.Wrap(http.HandlerFunc(routes))
+}
+
+// guarded are the paths of the GETs that change something.
+func guarded(operations []api.Operation) (paths []string) {
+	for _, op := range operations {
+		if path, isGET := strings.CutPrefix(op.Route, http.MethodGet+" "); isGET && op.Changes {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // allowed are the origins that may call with a browser's session: the

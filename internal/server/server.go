@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/guildhall-id/guildhall/internal/account"
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/config"
 	"github.com/guildhall-id/guildhall/internal/deployment"
@@ -127,23 +128,28 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	signins := signin.NewService(signin.Needs{
 		DB: s.db, Deployments: deployments, Sessions: sessions, Organizations: organizations,
 		Passwords: passwords, Outbox: outbox, Key: key, Limits: limits.signIn, Now: o.Now,
+		Origins: o.Config.AllowedOrigins,
+	})
+	accounts := account.NewService(account.Needs{
+		DB: s.db, Deployments: deployments, Sessions: sessions, Organizations: organizations,
+		Passwords: passwords, Outbox: outbox, Key: key, Limits: limits.account, Now: o.Now,
 	})
 	if s.API, err = api.New(api.Options{
-		Operations:    Operations(deployments, sessions, signins, user.NewService(s.db), organizations),
+		Operations:    Operations(deployments, sessions, signins, accounts, organizations),
 		Authenticator: sessions, Logger: s.log, Version: o.Version,
 	}); err != nil {
 		return err
 	}
 	s.jobs.Every("rotate signing keys", 24*time.Hour, deployments.RotateKeys)
 	s.jobs.Every("sweep session tokens", time.Hour, sessions.Sweep)
-	s.Handler = s.mount(o.Config, pages.New(sessions, organizations, deployments, s.log), box)
+	s.Handler = s.mount(o.Config, deployments, pages.New(sessions, organizations, signins, deployments, s.log), box)
 	return s.jobs.Start(context.WithoutCancel(ctx))
 }
 
 // Operations are those of every feature.
-func Operations(deployments *deployment.Service, sessions *session.Service, signins *signin.Service, users *user.Service, organizations *organization.Service) []api.Operation {
+func Operations(deployments *deployment.Service, sessions *session.Service, signins *signin.Service, accounts *account.Service, organizations *organization.Service) []api.Operation {
 	var all []api.Operation
-	for _, feature := range []interface{ Operations() []api.Operation }{deployments, sessions, signins, users, organizations} {
+	for _, feature := range []interface{ Operations() []api.Operation }{deployments, sessions, signins, accounts, organizations} {
 		all = append(all, feature.Operations()...)
 	}
 	return all

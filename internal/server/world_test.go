@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/config"
+	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/database/databasetest"
 	"github.com/guildhall-id/guildhall/internal/server"
@@ -71,11 +74,40 @@ func newServer(t *testing.T, dialect database.Dialect, change func(*config.Confi
 	return s, log
 }
 
+// offerLinks has people sign in by mailed links too, which is not the default.
+func offerLinks(t *testing.T) func(*config.Config) {
+	return func(c *config.Config) {
+		key, err := c.Key()
+		if err != nil {
+			t.Fatal(err)
+		}
+		db, err := database.Open(t.Context(), c.DatabaseURL, database.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if err := errors.Join(db.Migrate(t.Context()), db.Start(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		settings := deployment.NewService(db, deployment.Staging, "http://127.0.0.1:8080", key)
+		d, err := settings.Ensure(t.Context(), "Guildhall")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := access.WithCaller(t.Context(), &access.Caller{Deployment: d.ID})
+		if err := settings.Change(ctx, func(to *deployment.Settings) {
+			to.Auth.MagicLink.Enabled, to.Auth.FactorsEnabled.EmailMagicLink = true, true
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // newWorld starts a server and settles the people everybody needs.
 func newWorld(t *testing.T, dialect database.Dialect) *world {
 	t.Helper()
 	w := &world{secrets: &secrets{}}
-	w.Server, w.log = newServer(t, dialect, nil)
+	w.Server, w.log = newServer(t, dialect, offerLinks(t))
 	w.documents = readDescriptions(t, w.API)
 	w.founder, w.stranger, w.neighbour = w.person(t, "Fay Founder"), w.person(t, "Sam Stranger"), w.person(t, "Nell Neighbour")
 	w.next = w.tenant(t, w.person(t, "Olga Owner"), "Next door")
@@ -158,6 +190,17 @@ func (w *world) letters(t *testing.T, to string) []letter {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// mails is how many mails of a kind an address has got.
+func (w *world) mails(t *testing.T, to, kind string) (n int) {
+	t.Helper()
+	for _, l := range w.letters(t, to) {
+		if l.Kind == kind {
+			n++
+		}
+	}
+	return n
 }
 
 // mailTo waits for the newest mail of a kind to an address.
