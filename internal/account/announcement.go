@@ -2,33 +2,14 @@ package account
 
 import (
 	"context"
-	"errors"
 
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
-	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
-// announce tells a person of a change by mail to the addresses that were
-// verified before it. Flooding these addresses until no more mail is let out
-// must not keep people from securing their account, so the change then happens
-// without.
+// announce tells a person of a change, as user.Announce does.
 func (s *Service) announce(ctx context.Context, tx *database.Tx, d *deployment.Deployment, person id.User, to []user.Email, heading, sentence string) error {
-	app := d.Settings.UI.AppName
-	for _, address := range to {
-		err := s.outbox.Queue(ctx, tx, mail.Message{
-			Deployment: d.ID, Subject: int64(person), To: string(address), Kind: "account_changed",
-			Content: mail.Content{
-				AppName: app, Subject: heading + " (" + app + ")", Heading: heading,
-				Paragraphs: []string{sentence, "If this was you, there is nothing to do."},
-				Footer:     "If this was not you, somebody else is using your account. Tell the people who run " + app + " at once.",
-			},
-		})
-		if err != nil && !errors.Is(err, mail.ErrTooMany) {
-			return err
-		}
-	}
-	return nil
+	return user.Announce(ctx, tx, s.outbox, d, person, to, heading, sentence)
 }

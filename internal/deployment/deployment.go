@@ -50,6 +50,16 @@ type Deployment struct {
 	UpdatedAt clock.Time
 }
 
+// StepUp is nil for a caller who may change how they sign in: where the
+// deployment asks for it, they have to have signed in just now, else it is
+// access.ErrStaleSignIn.
+func (d *Deployment) StepUp(c *access.Caller, now clock.Time) error {
+	if !d.Settings.Auth.StepUpRequired {
+		return nil
+	}
+	return c.Fresh(now)
+}
+
 // PublishableKey tells browser SDKs the origin (contract section 5.3).
 func (d *Deployment) PublishableKey() string {
 	prefix := "pk_test_"

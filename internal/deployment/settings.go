@@ -99,7 +99,8 @@ type MultiSession struct {
 }
 
 // AuthSettings say how people sign up and in. Durations are in seconds.
-// ChallengeRequired is ours: whether sign-in and sign-up want a proof of work.
+// ChallengeRequired is ours: whether sign-in and sign-up want a proof of work;
+// StepUpRequired too: whether changing how one signs in wants a fresh sign-in.
 type AuthSettings struct {
 	EmailAddress           EmailField         `json:"email_address"`
 	PhoneNumber            PhoneField         `json:"phone_number"`
@@ -115,6 +116,7 @@ type AuthSettings struct {
 	FactorsEnabled         Factors            `json:"auth_factors_enabled"`
 	VerificationPolicy     VerificationPolicy `json:"verification_policy"`
 	ChallengeRequired      bool               `json:"challenge_required"`
+	StepUpRequired         bool               `json:"step_up_required"`
 	SecondFactorPolicy     string             `json:"second_factor_policy" enum:"none,optional,enforced"`
 	FirstFactor            string             `json:"first_factor" enum:"email_password,username_password,email_otp,email_magic_link,phone_otp"`
 	SecondFactor           string             `json:"second_factor" enum:"none,phone_otp,backup_code,authenticator"`

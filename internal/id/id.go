@@ -25,6 +25,7 @@ type (
 	SignInAttempt          = Of[struct{ signInAttempt noun }]
 	SignUpAttempt          = Of[struct{ signUpAttempt noun }]
 	PasswordReset          = Of[struct{ passwordReset noun }]
+	Authenticator          = Of[struct{ authenticator noun }]
 	Organization           = Of[struct{ organization noun }]
 	OrganizationMembership = Of[struct{ organizationMembership noun }]
 	OrganizationRole       = Of[struct{ organizationRole noun }]

@@ -1,0 +1,33 @@
+package user
+
+import (
+	"context"
+	"errors"
+
+	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/mail"
+)
+
+// Announce tells a person of a change of their account by mail to the addresses
+// that were verified before it. Flooding these addresses until no more mail is
+// let out must not keep people from securing their account, so the change then
+// happens without.
+func Announce(ctx context.Context, tx *database.Tx, outbox *mail.Outbox, d *deployment.Deployment, person id.User, to []Email, heading, sentence string) error {
+	app := d.Settings.UI.AppName
+	for _, address := range to {
+		err := outbox.Queue(ctx, tx, mail.Message{
+			Deployment: d.ID, Subject: int64(person), To: string(address), Kind: "account_changed",
+			Content: mail.Content{
+				AppName: app, Subject: heading + " (" + app + ")", Heading: heading,
+				Paragraphs: []string{sentence, "If this was you, there is nothing to do."},
+				Footer:     "If this was not you, somebody else is using your account. Tell the people who run " + app + " at once.",
+			},
+		})
+		if err != nil && !errors.Is(err, mail.ErrTooMany) {
+			return err
+		}
+	}
+	return nil
+}
