@@ -10,25 +10,28 @@ import (
 )
 
 type User struct {
-	ID                    id.User
-	DeploymentID          id.Deployment
-	FirstName             string
-	LastName              string
-	Username              string
-	UsernameKey           *string
-	Search                string
-	Availability          string
-	PasswordHash          string
-	SecondFactorPolicy    string
-	ProfilePictureURL     string
-	PrimaryEmailAddressID id.EmailAddress
-	PrimaryPhoneNumberID  id.PhoneNumber
-	PublicMetadata        string
-	PrivateMetadata       string
-	CreatedAt             clock.Time
-	UpdatedAt             clock.Time
-	DisabledAt            clock.Time
-	EndedAt               clock.Time
+	ID                     id.User
+	DeploymentID           id.Deployment
+	FirstName              string
+	LastName               string
+	Username               string
+	UsernameKey            *string
+	Search                 string
+	Availability           string
+	PasswordHash           string
+	SecondFactorPolicy     string
+	ProfilePictureURL      string
+	PrimaryEmailAddressID  id.EmailAddress
+	PrimaryPhoneNumberID   id.PhoneNumber
+	PublicMetadata         string
+	PrivateMetadata        string
+	CreatedAt              clock.Time
+	UpdatedAt              clock.Time
+	DisabledAt             clock.Time
+	EndedAt                clock.Time
+	AuthenticatorID        id.Authenticator
+	AuthenticatorCreatedAt clock.Time
+	HasBackupCodes         bool
 }
 
 type UserEmailAddress struct {
@@ -42,4 +45,17 @@ type UserEmailAddress struct {
 	CreatedAt            clock.Time
 	UpdatedAt            clock.Time
 	EndedAt              clock.Time
+}
+
+type UserPhoneNumber struct {
+	ID             id.PhoneNumber
+	DeploymentID   id.Deployment
+	UserID         id.User
+	PhoneNumber    string
+	CountryCode    string
+	NationalNumber string
+	VerifiedAt     clock.Time
+	CreatedAt      clock.Time
+	UpdatedAt      clock.Time
+	EndedAt        clock.Time
 }

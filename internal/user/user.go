@@ -19,30 +19,37 @@ var (
 	ErrUsernameExists = fault.New(fault.Invalid, "USERNAME_EXISTS", "This username is taken. Choose another one.")
 )
 
-// NewUser is a person whose address is proven.
+// NewUser is a person with what they have proven to be theirs. Whoever signs up
+// by phone or username need not have an e-mail address.
 type NewUser struct {
-	Deployment   id.Deployment
-	FirstName    string
-	LastName     string
-	Username     string
-	UsernameKey  string // the form that is compared, empty without username
-	PasswordHash string
-	Email        Email
-	TypedEmail   string
-	Strategy     string // how the address was verified
+	Deployment    id.Deployment
+	FirstName     string
+	LastName      string
+	Username      string
+	UsernameKey   string // the form that is compared, empty without username
+	PasswordHash  string
+	Email         Email // verified, or empty
+	TypedEmail    string
+	Strategy      string // how the address was verified
+	Phone         Phone  // or empty
+	PhoneVerified bool   // else it is only claimed
 }
 
-// Create adds a person with a verified address, and takes the address from
-// people who only claimed it. It returns ErrEmailExists when the address is
-// proven by somebody already, ErrUsernameExists likewise.
+// Create adds a person with a verified address and a number, and takes what is
+// verified from people who only claimed it. It returns ErrEmailExists when the
+// address is proven by somebody already, ErrPhoneExists and ErrUsernameExists
+// likewise.
 func Create(ctx context.Context, tx *database.Tx, n NewUser) (id.User, error) {
-	q := New(tx)
-	person, address := database.NewID[id.User](tx), database.NewID[id.EmailAddress](tx)
+	person := database.NewID[id.User](tx)
+	var address id.EmailAddress
+	if n.Email != "" {
+		address = database.NewID[id.EmailAddress](tx)
+	}
 	var key *string
 	if n.UsernameKey != "" {
 		key = &n.UsernameKey
 	}
-	err := q.InsertUser(ctx, InsertUserParams{
+	err := New(tx).InsertUser(ctx, InsertUserParams{
 		ID: person, DeploymentID: n.Deployment, FirstName: n.FirstName, LastName: n.LastName,
 		Username: n.Username, UsernameKey: key, Search: SearchText(n.FirstName, n.LastName, n.Username, n.Email),
 		PasswordHash: n.PasswordHash, PrimaryEmailAddressID: address, Now: tx.Now,
@@ -53,23 +60,55 @@ func Create(ctx context.Context, tx *database.Tx, n NewUser) (id.User, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := q.DropClaims(ctx, DropClaimsParams{DeploymentID: n.Deployment, Email: string(n.Email), Now: tx.Now}); err != nil {
+	if err := n.storeEmail(ctx, tx, person, address); err != nil {
 		return 0, err
 	}
-	err = q.InsertVerifiedEmail(ctx, InsertVerifiedEmailParams{
+	if err := n.storePhone(ctx, tx, person); err != nil {
+		return 0, err
+	}
+	data := map[string]any{"email": n.Email, "verified_by": n.Strategy}
+	if n.Phone != "" {
+		data["phone_number"], data["phone_number_verified"] = n.Phone, n.PhoneVerified
+	}
+	return person, event.Emit(ctx, tx, event.Event{Name: "user.created", Subject: int64(person), Data: data})
+}
+
+func (n NewUser) storeEmail(ctx context.Context, tx *database.Tx, person id.User, address id.EmailAddress) error {
+	if address == 0 {
+		return nil
+	}
+	q := New(tx)
+	if err := q.DropClaims(ctx, DropClaimsParams{DeploymentID: n.Deployment, Email: string(n.Email), Now: tx.Now}); err != nil {
+		return err
+	}
+	err := q.InsertVerifiedEmail(ctx, InsertVerifiedEmailParams{
 		ID: address, DeploymentID: n.Deployment, UserID: person,
 		Email: string(n.Email), Typed: n.TypedEmail, Strategy: n.Strategy, Now: tx.Now,
 	})
 	if database.IsUnique(err, "user_email_addresses_verified") {
-		return 0, ErrEmailExists
+		return ErrEmailExists
 	}
+	return err
+}
+
+// storePhone makes a verified number the primary one.
+func (n NewUser) storePhone(ctx context.Context, tx *database.Tx, person id.User) error {
+	if n.Phone == "" {
+		return nil
+	}
+	if !n.PhoneVerified {
+		_, err := addPhone(ctx, tx, n.Deployment, person, n.Phone, 0)
+		return err
+	}
+	q := New(tx)
+	if err := q.DropPhoneClaims(ctx, DropPhoneClaimsParams{DeploymentID: n.Deployment, PhoneNumber: string(n.Phone), Now: tx.Now}); err != nil {
+		return err
+	}
+	number, err := addPhone(ctx, tx, n.Deployment, person, n.Phone, tx.Now)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return person, event.Emit(ctx, tx, event.Event{
-		Name: "user.created", Subject: int64(person),
-		Data: map[string]any{"email": n.Email, "verified_by": n.Strategy},
-	})
+	return q.SetPrimaryPhone(ctx, SetPrimaryPhoneParams{ID: person, PrimaryPhoneNumberID: number})
 }
 
 // VerifiedEmails are the proven addresses of a person.

@@ -25,6 +25,9 @@ WHERE e.deployment_id = @deployment_id AND e.email = @email
 INSERT INTO users (id, deployment_id, first_name, last_name, username, username_key, search, password_hash, primary_email_address_id, created_at, updated_at)
 VALUES (@id, @deployment_id, @first_name, @last_name, @username, sqlc.narg('username_key'), @search, @password_hash, @primary_email_address_id, @now, @now);
 
+-- name: SetPrimaryPhone :exec
+UPDATE users SET primary_phone_number_id = @primary_phone_number_id WHERE id = @id;
+
 -- name: InsertVerifiedEmail :exec
 INSERT INTO user_email_addresses (id, deployment_id, user_id, email, typed, verified_at, verification_strategy, created_at, updated_at)
 VALUES (@id, @deployment_id, @user_id, @email, @typed, @now, @strategy, @now, @now);

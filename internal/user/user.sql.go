@@ -207,8 +207,22 @@ func (q *Queries) PeopleOfEmail(ctx context.Context, arg PeopleOfEmailParams) ([
 	return items, nil
 }
 
+const setPrimaryPhone = `-- name: SetPrimaryPhone :exec
+UPDATE users SET primary_phone_number_id = $1 WHERE id = $2
+`
+
+type SetPrimaryPhoneParams struct {
+	PrimaryPhoneNumberID id.PhoneNumber
+	ID                   id.User
+}
+
+func (q *Queries) SetPrimaryPhone(ctx context.Context, arg SetPrimaryPhoneParams) error {
+	_, err := q.db.Exec(ctx, setPrimaryPhone, arg.PrimaryPhoneNumberID, arg.ID)
+	return err
+}
+
 const users = `-- name: Users :many
-SELECT users.id, users.deployment_id, users.first_name, users.last_name, users.username, users.username_key, users.search, users.availability, users.password_hash, users.second_factor_policy, users.profile_picture_url, users.primary_email_address_id, users.primary_phone_number_id, users.public_metadata, users.private_metadata, users.created_at, users.updated_at, users.disabled_at, users.ended_at, e.email AS primary_email, e.verified_at AS primary_verified_at,
+SELECT users.id, users.deployment_id, users.first_name, users.last_name, users.username, users.username_key, users.search, users.availability, users.password_hash, users.second_factor_policy, users.profile_picture_url, users.primary_email_address_id, users.primary_phone_number_id, users.public_metadata, users.private_metadata, users.created_at, users.updated_at, users.disabled_at, users.ended_at, users.authenticator_id, users.authenticator_created_at, users.has_backup_codes, e.email AS primary_email, e.verified_at AS primary_verified_at,
     e.verification_strategy AS primary_strategy, e.created_at AS primary_created_at, e.updated_at AS primary_updated_at
 FROM users LEFT JOIN user_email_addresses e ON e.id = users.primary_email_address_id
 WHERE users.id = ANY($1::bigint[])
@@ -254,6 +268,9 @@ func (q *Queries) Users(ctx context.Context, ids []int64) ([]UsersRow, error) {
 			&i.User.UpdatedAt,
 			&i.User.DisabledAt,
 			&i.User.EndedAt,
+			&i.User.AuthenticatorID,
+			&i.User.AuthenticatorCreatedAt,
+			&i.User.HasBackupCodes,
 			&i.PrimaryEmail,
 			&i.PrimaryVerifiedAt,
 			&i.PrimaryStrategy,

@@ -48,7 +48,7 @@ type SocialConnection struct {
 
 // Authenticator is an enrolled TOTP generator.
 type Authenticator struct {
-	ID        id.Subject `json:"id"`
+	ID        id.Authenticator `json:"id"`
 	CreatedAt clock.Time `json:"created_at"`
 	Verified  bool       `json:"verified"`
 }
@@ -68,7 +68,8 @@ type Segment struct {
 // record.
 const provenByMail = "otp"
 
-// Public is a person as fellow members see them.
+// Public is a person as fellow members see them. Phone numbers are for their
+// owner alone: others see none.
 type Public struct {
 	ID                  id.User           `json:"id"`
 	FirstName           string            `json:"first_name"`
@@ -126,7 +127,7 @@ func PublicByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.Us
 	return people, nil
 }
 
-// CurrentByID loads people as they see themselves, two queries for all.
+// CurrentByID loads people as they see themselves, three queries for all.
 func CurrentByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.User]Current, error) {
 	q := New(db)
 	rows, err := q.Users(ctx, numbers(ids))
@@ -134,6 +135,10 @@ func CurrentByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.U
 		return nil, err
 	}
 	addresses, err := q.EmailAddresses(ctx, numbers(ids))
+	if err != nil {
+		return nil, err
+	}
+	phones, err := q.PhoneNumbers(ctx, numbers(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +155,7 @@ func CurrentByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.U
 			SecondFactorPolicy:    u.SecondFactorPolicy,
 			EmailAddresses:        []EmailAddressView{}, PhoneNumbers: []PhoneNumberView{},
 			SocialConnections: []SocialConnection{}, Segments: []Segment{},
+			Authenticator: u.authenticator(), BackupCodesGenerated: u.HasBackupCodes,
 			HasPassword: u.PasswordHash != "", Disabled: u.DisabledAt != 0,
 			PublicMetadata: json.RawMessage(u.PublicMetadata),
 		}
@@ -158,9 +164,29 @@ func CurrentByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.U
 				person.EmailAddresses = append(person.EmailAddresses, addressView(a, u.PrimaryEmailAddressID))
 			}
 		}
+		for _, p := range phones {
+			if p.UserID == u.ID {
+				person.addPhone(phoneView(p, u.PrimaryPhoneNumberID))
+			}
+		}
 		people[u.ID] = person
 	}
 	return people, nil
+}
+
+func (c *Current) addPhone(p PhoneNumberView) {
+	c.PhoneNumbers = append(c.PhoneNumbers, p)
+	if p.IsPrimary {
+		c.PrimaryPhoneNumber = &p
+	}
+}
+
+// authenticator is the verified one, nil without.
+func (u User) authenticator() *Authenticator {
+	if u.AuthenticatorID == 0 {
+		return nil
+	}
+	return &Authenticator{ID: u.AuthenticatorID, CreatedAt: u.AuthenticatorCreatedAt, Verified: true}
 }
 
 func publicView(row UsersRow) Public {
@@ -185,6 +211,13 @@ func addressView(a UserEmailAddress, primary id.EmailAddress) EmailAddressView {
 		ID: a.ID, Email: a.Email, IsPrimary: a.ID == primary, Primary: a.ID == primary,
 		Verified: a.VerifiedAt != 0, VerifiedAt: a.VerifiedAt.Optional(), VerificationStrategy: provenByMail,
 		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+	}
+}
+
+func phoneView(p UserPhoneNumber, primary id.PhoneNumber) PhoneNumberView {
+	return PhoneNumberView{
+		ID: p.ID, PhoneNumber: p.PhoneNumber, CountryCode: p.CountryCode, IsPrimary: p.ID == primary, Primary: p.ID == primary,
+		Verified: p.VerifiedAt != 0, VerifiedAt: p.VerifiedAt.Optional(), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 }
 

@@ -23,8 +23,13 @@ const (
 	noteDeadline = 10 * time.Second
 )
 
-// errNobody ends a mail that was only pretended.
-var errNobody = errors.New("nobody has this address")
+var (
+	// errNobody ends a mail that was only pretended.
+	errNobody = errors.New("nobody has this address")
+	// errNoTransport ends a text message that waited for a gateway which is
+	// configured no longer.
+	errNoTransport = errors.New("nothing carries text messages")
+)
 
 // retryAfter is the time until the next try of a mail of some age: short at
 // first, so that after an outage of an hour all is out within 90 seconds.
@@ -39,15 +44,17 @@ func retryAfter(age time.Duration) time.Duration {
 	}
 }
 
-// claim leases mails that are due.
-func (o *Outbox) claim(ctx context.Context, n int) (mails []ClaimMailsRow, err error) {
-	err = o.db.InTx(ctx, func(tx *database.Tx) error {
-		mails, err = New(tx).ClaimMails(ctx, ClaimMailsParams{
-			LeasedUntil: tx.Now.Add(lease), Now: tx.Now, N: int32(n),
+// claim leases mails of a channel that are due.
+func (o *Outbox) claim(channel string) func(context.Context, int) ([]ClaimMailsRow, error) {
+	return func(ctx context.Context, n int) (mails []ClaimMailsRow, err error) {
+		err = o.db.InTx(ctx, func(tx *database.Tx) error {
+			mails, err = New(tx).ClaimMails(ctx, ClaimMailsParams{
+				LeasedUntil: tx.Now.Add(lease), Now: tx.Now, Channel: channel, N: int32(n),
+			})
+			return err
 		})
-		return err
-	})
-	return mails, err
+		return mails, err
+	}
 }
 
 // deliver tries to send a leased mail and notes what became of it. If that
@@ -78,14 +85,21 @@ func (o *Outbox) send(ctx context.Context, mail ClaimMailsRow) error {
 	if content.Nobody {
 		return Permanent(errNobody)
 	}
-	rendered, err := render(content.Content, o.from)
-	if err != nil {
-		return Permanent(err)
+	rendered, transport := Rendered{Text: content.Body, Code: content.Code}, o.texts
+	if mail.Channel == mailChannel {
+		transport = o.transport
+		if rendered, err = render(content.Content, o.from); err != nil {
+			return Permanent(err)
+		}
+		rendered.MessageID = messageID(mail.ID, o.from)
+	}
+	if transport == nil {
+		return Permanent(errNoTransport)
 	}
 	rendered.ID, rendered.Deployment = mail.ID, mail.DeploymentID
-	rendered.Kind, rendered.To, rendered.Date = mail.Kind, mail.Recipient, mail.CreatedAt.Time()
-	rendered.MessageID = messageID(mail.ID, o.from)
-	return o.transport.Send(ctx, rendered)
+	rendered.Kind, rendered.To = mail.Kind, mail.Recipient
+	rendered.Date, rendered.Tried = mail.CreatedAt.Time(), o.db.Now().Time()
+	return transport.Send(ctx, rendered)
 }
 
 // note ends a mail that was sent or never will be; else it sets the next try.

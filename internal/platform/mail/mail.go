@@ -1,6 +1,7 @@
-// Package mail sends what a transaction decided to send. A mail is a row of
-// that transaction, its content sealed, so it leaves if and only if the
-// transaction commits; nothing in a request waits for a mail server.
+// Package mail sends what a transaction decided to send: mails, and text
+// messages to telephones. Either is a row of that transaction, its content
+// sealed, so it leaves if and only if the transaction commits; nothing in a
+// request waits for a mail server.
 //
 // The rows themselves are the queue (a job.Drain), not one River job for each
 // mail: storing and finishing a job costs several times what the mail's own
@@ -58,7 +59,7 @@ type Action struct {
 }
 
 // Limits keep mail from being a weapon. They count for one address within one
-// deployment, over all kinds and organizations and all nodes. The zero Limits
+// deployment, or one telephone, over all kinds and organizations and all nodes. The zero Limits
 // let nothing out.
 type Limits struct {
 	PerRecipientHour int
@@ -80,16 +81,27 @@ type Outbox struct {
 	db        *database.DB
 	key       secret.Key
 	transport Transport
+	texts     Transport // nil: text messages are refused
 	from      string
 	limits    Limits
-	wake      func()
+	wake      map[string]func() // by channel
 }
+
+// The channels: each has its own workers, so that one that hangs holds up
+// nobody in the other.
+const (
+	mailChannel = "mail"
+	textChannel = "text"
+)
 
 // NewOutbox makes an outbox whose mails come from an address that ParseSender
 // accepts. They are delivered while the queue runs.
 func NewOutbox(db *database.DB, queue *job.Queue, key secret.Key, transport Transport, from string, limits Limits) *Outbox {
 	o := &Outbox{db: db, key: key.For("mail"), transport: transport, from: from, limits: limits}
-	o.wake = job.Drain(queue, "mail", o.claim, o.deliver)
+	o.wake = map[string]func(){
+		mailChannel: job.Drain(queue, "mail", o.claim(mailChannel), o.deliver),
+		textChannel: job.Drain(queue, "text messages", o.claim(textChannel), o.deliver),
+	}
 	return o
 }
 
@@ -109,29 +121,47 @@ func (o *Outbox) Pretend(ctx context.Context, tx *database.Tx, m Message) error 
 // letter is what is sealed in a row.
 type letter struct {
 	Content
-	Nobody bool `json:"nobody"` // has the address: the mail never leaves
+	Body   string `json:"body,omitempty"` // of a text message
+	Nobody bool   `json:"nobody"`         // has the address: it never leaves
+}
+
+// parcel is a row to be: a mail or a text message.
+type parcel struct {
+	channel    string
+	deployment id.Deployment
+	subject    int64
+	to, kind   string
+	letter     letter
 }
 
 func (o *Outbox) queue(ctx context.Context, tx *database.Tx, m Message, nobody bool) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	if err := o.allow(ctx, tx, m); err != nil {
+	return o.put(ctx, tx, parcel{
+		channel: mailChannel, deployment: m.Deployment, subject: m.Subject, to: m.To, kind: m.Kind,
+		letter: letter{Content: m.Content, Nobody: nobody},
+	})
+}
+
+func (o *Outbox) put(ctx context.Context, tx *database.Tx, p parcel) error {
+	if err := o.allow(ctx, tx, p); err != nil {
 		return err
 	}
-	content, err := json.Marshal(letter{m.Content, nobody})
+	content, err := json.Marshal(p.letter)
 	if err != nil {
-		return fmt.Errorf("mail %s: %w", m.Kind, err)
+		return fmt.Errorf("mail %s: %w", p.kind, err)
 	}
 	mail := database.NewID[id.Mail](tx)
-	tx.AfterCommit(o.wake)
+	tx.AfterCommit(o.wake[p.channel])
 	return New(tx).InsertMail(ctx, InsertMailParams{
 		ID:           mail,
-		DeploymentID: m.Deployment,
-		Kind:         m.Kind,
-		Recipient:    m.To,
-		SubjectID:    id.Subject(m.Subject),
-		Code:         m.Content.Code != "",
+		DeploymentID: p.deployment,
+		Channel:      p.channel,
+		Kind:         p.kind,
+		Recipient:    p.to,
+		SubjectID:    id.Subject(p.subject),
+		Code:         p.letter.Code != "",
 		Content:      o.key.Seal(content, sealedFor(mail)),
 		CreatedAt:    tx.Now,
 		DueAt:        tx.Now,
@@ -141,17 +171,17 @@ func (o *Outbox) queue(ctx context.Context, tx *database.Tx, m Message, nobody b
 // sealedFor binds a content to its row.
 func sealedFor(mail id.Mail) []byte { return []byte(mail.String()) }
 
-// allow compares what left for the address in the last hour with the limits.
+// allow compares what left for an address or number in the last hour with the limits.
 // Two transactions that write to one address wait for each other, so that the
 // count is exact; on SQLite they do anyhow.
-func (o *Outbox) allow(ctx context.Context, tx *database.Tx, m Message) error {
+func (o *Outbox) allow(ctx context.Context, tx *database.Tx, p parcel) error {
 	if o.db.Dialect() == database.PostgreSQL {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mail ' || $1, $2))", m.To, int64(m.Deployment)); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mail ' || $1, $2))", p.to, int64(p.deployment)); err != nil {
 			return fmt.Errorf("lock a recipient: %w", err)
 		}
 	}
 	recent, err := New(tx).Recent(ctx, RecentParams{
-		Kind: m.Kind, DeploymentID: m.Deployment, Recipient: m.To, CreatedAt: tx.Now.Add(-time.Hour),
+		Kind: p.kind, DeploymentID: p.deployment, Recipient: p.to, CreatedAt: tx.Now.Add(-time.Hour),
 	})
 	if err != nil {
 		return fmt.Errorf("count recent mails: %w", err)
@@ -159,7 +189,7 @@ func (o *Outbox) allow(ctx context.Context, tx *database.Tx, m Message) error {
 	if recent.Mails >= int64(o.limits.PerRecipientHour) {
 		return tooMany(tx.Now, recent.FirstMail, time.Hour)
 	}
-	if m.Content.Code == "" {
+	if p.letter.Code == "" {
 		return nil
 	}
 	if recent.Codes >= int64(o.limits.CodesPerHour) {

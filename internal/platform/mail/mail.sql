@@ -10,21 +10,21 @@ FROM mails
 WHERE deployment_id = @deployment_id AND recipient = @recipient AND created_at > @created_at;
 
 -- name: InsertMail :exec
-INSERT INTO mails (id, deployment_id, kind, recipient, subject_id, code, content, status, created_at, due_at)
-VALUES (@id, @deployment_id, @kind, @recipient, @subject_id, @code, @content, 'queued', @created_at, @due_at);
+INSERT INTO mails (id, deployment_id, channel, kind, recipient, subject_id, code, content, status, created_at, due_at)
+VALUES (@id, @deployment_id, @channel, @kind, @recipient, @subject_id, @code, @content, 'queued', @created_at, @due_at);
 
 -- name: ClaimMails :many
--- Takes mails that are due, the longest waiting first, out of everybody else's
+-- Takes mails of a channel that are due, the longest waiting first, out of everybody else's
 -- reach until the lease ends.
 UPDATE mails SET due_at = @leased_until
 WHERE id IN (
     SELECT due.id FROM mails AS due
-    WHERE due.due_at <= @now
+    WHERE due.due_at <= @now AND due.channel = @channel
     ORDER BY due.due_at, due.id
     LIMIT @n
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, deployment_id, kind, recipient, content, created_at;
+RETURNING id, deployment_id, channel, kind, recipient, content, created_at;
 
 -- name: EndMail :exec
 UPDATE mails

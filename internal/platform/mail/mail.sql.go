@@ -16,33 +16,40 @@ const claimMails = `-- name: ClaimMails :many
 UPDATE mails SET due_at = $1
 WHERE id IN (
     SELECT due.id FROM mails AS due
-    WHERE due.due_at <= $2
+    WHERE due.due_at <= $2 AND due.channel = $3
     ORDER BY due.due_at, due.id
-    LIMIT $3
+    LIMIT $4
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, deployment_id, kind, recipient, content, created_at
+RETURNING id, deployment_id, channel, kind, recipient, content, created_at
 `
 
 type ClaimMailsParams struct {
 	LeasedUntil clock.Time
 	Now         clock.Time
+	Channel     string
 	N           int32
 }
 
 type ClaimMailsRow struct {
 	ID           id.Mail
 	DeploymentID id.Deployment
+	Channel      string
 	Kind         string
 	Recipient    string
 	Content      []byte
 	CreatedAt    clock.Time
 }
 
-// Takes mails that are due, the longest waiting first, out of everybody else's
+// Takes mails of a channel that are due, the longest waiting first, out of everybody else's
 // reach until the lease ends.
 func (q *Queries) ClaimMails(ctx context.Context, arg ClaimMailsParams) ([]ClaimMailsRow, error) {
-	rows, err := q.db.Query(ctx, claimMails, arg.LeasedUntil, arg.Now, arg.N)
+	rows, err := q.db.Query(ctx, claimMails,
+		arg.LeasedUntil,
+		arg.Now,
+		arg.Channel,
+		arg.N,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +60,7 @@ func (q *Queries) ClaimMails(ctx context.Context, arg ClaimMailsParams) ([]Claim
 		if err := rows.Scan(
 			&i.ID,
 			&i.DeploymentID,
+			&i.Channel,
 			&i.Kind,
 			&i.Recipient,
 			&i.Content,
@@ -92,13 +100,14 @@ func (q *Queries) EndMail(ctx context.Context, arg EndMailParams) error {
 }
 
 const insertMail = `-- name: InsertMail :exec
-INSERT INTO mails (id, deployment_id, kind, recipient, subject_id, code, content, status, created_at, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $9)
+INSERT INTO mails (id, deployment_id, channel, kind, recipient, subject_id, code, content, status, created_at, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10)
 `
 
 type InsertMailParams struct {
 	ID           id.Mail
 	DeploymentID id.Deployment
+	Channel      string
 	Kind         string
 	Recipient    string
 	SubjectID    id.Subject
@@ -112,6 +121,7 @@ func (q *Queries) InsertMail(ctx context.Context, arg InsertMailParams) error {
 	_, err := q.db.Exec(ctx, insertMail,
 		arg.ID,
 		arg.DeploymentID,
+		arg.Channel,
 		arg.Kind,
 		arg.Recipient,
 		arg.SubjectID,

@@ -12,23 +12,25 @@ import (
 	"github.com/guildhall-id/guildhall/internal/id"
 )
 
-// Rendered is a mail that is ready to leave.
+// Rendered is a mail or a text message that is ready to leave. A text message
+// has no sender, subject, HTML or links.
 type Rendered struct {
 	ID         id.Mail
 	Deployment id.Deployment
 	Kind       string
-	To         string // an address without a name
+	To         string // an address without a name, or a number as E.164
 	From       string // an address with or without a name
 	Subject    string
 	Text       string
 	HTML       string
-	Code       string   // the one-time code in it
-	Links      []string // where its buttons lead
-	MessageID  string   // without angle brackets, the same in every try
-	Date       time.Time
+	Code       string    // the one-time code in it
+	Links      []string  // where its buttons lead
+	MessageID  string    // without angle brackets, the same in every try
+	Date       time.Time // of the first try
+	Tried      time.Time // when this try is made
 }
 
-// Transport takes mails away. Send returns nil once the mail is somebody
+// Transport takes mails or text messages away. Send returns nil once the mail is somebody
 // else's responsibility, an error of Permanent when it never will be, and any
 // other error when it is worth another try. It is safe for concurrent use.
 type Transport interface {
