@@ -40,6 +40,7 @@ var order = []string{
 	"internal/challenge",
 	"internal/user",
 	"internal/session",
+	"internal/factor",
 	"internal/organization",
 	"internal/account",
 	"internal/signin",
@@ -55,7 +56,7 @@ var order = []string{
 // that of the transaction or of the database.
 var features = []string{
 	"internal/access", "internal/api", "internal/event", "internal/deployment", "internal/onetime", "internal/picture",
-	"internal/challenge", "internal/user", "internal/session", "internal/organization", "internal/account",
+	"internal/challenge", "internal/user", "internal/session", "internal/factor", "internal/organization", "internal/account",
 	"internal/signin", "internal/pages", "internal/mailbox",
 }
 

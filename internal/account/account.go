@@ -108,6 +108,17 @@ func (s *Service) change(ctx context.Context, caller *access.Caller, f func(tx *
 	})
 }
 
+// secure is change for what decides who gets in: where the deployment asks for
+// it, the caller has to have signed in just now.
+func (s *Service) secure(ctx context.Context, caller *access.Caller, d *deployment.Deployment, f func(tx *database.Tx, q *Queries, me User) error) error {
+	return s.change(ctx, caller, func(tx *database.Tx, q *Queries, me User) error {
+		if err := d.StepUp(caller, tx.Now); err != nil {
+			return err
+		}
+		return f(tx, q, me)
+	})
+}
+
 // record notes that the account has changed, and how.
 func record(ctx context.Context, tx *database.Tx, person id.User, name string, data map[string]any) error {
 	if err := New(tx).TouchPerson(ctx, TouchPersonParams{ID: person, Now: tx.Now}); err != nil {

@@ -121,7 +121,7 @@ func (q *Queries) InsertAddress(ctx context.Context, arg InsertAddressParams) er
 }
 
 const lockPerson = `-- name: LockPerson :one
-SELECT id, deployment_id, first_name, last_name, username, username_key, search, availability, password_hash, second_factor_policy, profile_picture_url, primary_email_address_id, primary_phone_number_id, public_metadata, private_metadata, created_at, updated_at, disabled_at, ended_at FROM users WHERE id = $1 AND deployment_id = $2 AND ended_at IS NULL FOR UPDATE
+SELECT id, deployment_id, first_name, last_name, username, username_key, search, availability, password_hash, second_factor_policy, profile_picture_url, primary_email_address_id, primary_phone_number_id, public_metadata, private_metadata, created_at, updated_at, disabled_at, ended_at, authenticator_id, authenticator_created_at, has_backup_codes FROM users WHERE id = $1 AND deployment_id = $2 AND ended_at IS NULL FOR UPDATE
 `
 
 type LockPersonParams struct {
@@ -153,12 +153,15 @@ func (q *Queries) LockPerson(ctx context.Context, arg LockPersonParams) (User, e
 		&i.UpdatedAt,
 		&i.DisabledAt,
 		&i.EndedAt,
+		&i.AuthenticatorID,
+		&i.AuthenticatorCreatedAt,
+		&i.HasBackupCodes,
 	)
 	return i, err
 }
 
 const person = `-- name: Person :one
-SELECT id, deployment_id, first_name, last_name, username, username_key, search, availability, password_hash, second_factor_policy, profile_picture_url, primary_email_address_id, primary_phone_number_id, public_metadata, private_metadata, created_at, updated_at, disabled_at, ended_at FROM users WHERE id = $1 AND deployment_id = $2 AND ended_at IS NULL
+SELECT id, deployment_id, first_name, last_name, username, username_key, search, availability, password_hash, second_factor_policy, profile_picture_url, primary_email_address_id, primary_phone_number_id, public_metadata, private_metadata, created_at, updated_at, disabled_at, ended_at, authenticator_id, authenticator_created_at, has_backup_codes FROM users WHERE id = $1 AND deployment_id = $2 AND ended_at IS NULL
 `
 
 type PersonParams struct {
@@ -189,6 +192,9 @@ func (q *Queries) Person(ctx context.Context, arg PersonParams) (User, error) {
 		&i.UpdatedAt,
 		&i.DisabledAt,
 		&i.EndedAt,
+		&i.AuthenticatorID,
+		&i.AuthenticatorCreatedAt,
+		&i.HasBackupCodes,
 	)
 	return i, err
 }

@@ -2,21 +2,14 @@ package account
 
 import (
 	"context"
-	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/picture"
+	"github.com/guildhall-id/guildhall/internal/platform/clock"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
-	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
-
-// fresh is how long ago a person without password may have signed in to delete
-// their account.
-const fresh = 10 * time.Minute
-
-// ErrStaleSignIn asks people without password to show again who they are.
-var ErrStaleSignIn = fault.New(fault.Forbidden, "FRESH_SIGN_IN_REQUIRED", "Sign out and in again first: this needs a sign-in of the last 10 minutes.")
 
 type deleteAccountInput struct {
 	Body struct {
@@ -39,7 +32,7 @@ func (s *Service) deleteAccount(ctx context.Context, in deleteAccountInput) (Mes
 		if me.PasswordHash != checked.PasswordHash {
 			return ErrWrongPassword // changed meanwhile
 		}
-		if err := s.isFresh(ctx, tx, caller, me); err != nil {
+		if err := isFresh(caller, tx.Now, me); err != nil {
 			return err
 		}
 		to, err := user.VerifiedEmails(ctx, tx, me.ID)
@@ -58,6 +51,9 @@ func (s *Service) deleteAccount(ctx context.Context, in deleteAccountInput) (Mes
 		if err := picture.Drop(ctx, tx, me.ID); err != nil {
 			return err
 		}
+		if err := factor.Drop(ctx, tx, me.ID); err != nil {
+			return err
+		}
 		if err := record(ctx, tx, me.ID, "user.deleted", map[string]any{"before": me.profile(), "emails": to}); err != nil {
 			return err
 		}
@@ -74,13 +70,9 @@ func (s *Service) deleteAccount(ctx context.Context, in deleteAccountInput) (Mes
 
 // isFresh is nil for people with a password, which was checked, and for those
 // who have just signed in.
-func (s *Service) isFresh(ctx context.Context, tx *database.Tx, caller *access.Caller, me User) error {
+func isFresh(caller *access.Caller, now clock.Time, me User) error {
 	if me.PasswordHash != "" {
 		return nil
 	}
-	began, err := s.sessions.Began(ctx, tx, caller)
-	if err == nil && tx.Now.Sub(began) > fresh {
-		err = ErrStaleSignIn
-	}
-	return err
+	return caller.Fresh(now)
 }

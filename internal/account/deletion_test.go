@@ -140,10 +140,10 @@ func TestDeletionWithoutPassword(t *testing.T) {
 	each(t, func(o *desk) {
 		person := o.person("ana", "")
 		old, _ := o.signIn(person)
-		o.clock.Add((fresh + time.Second).Milliseconds())
-		refuses(o.t, "an old sign-in", o.deletes(old, ""), ErrStaleSignIn)
+		o.clock.Add((10*time.Minute + time.Second).Milliseconds())
+		refuses(o.t, "an old sign-in", o.deletes(old, ""), access.ErrStaleSignIn)
 		now, _ := o.signIn(person)
-		o.clock.Add(fresh.Milliseconds())
+		o.clock.Add((10 * time.Minute).Milliseconds())
 		must(o.t, o.deletes(now, ""))
 	})
 }

@@ -86,7 +86,7 @@ func (s *Service) addAddress(ctx context.Context, in addAddressInput) (out user.
 	if err := s.allow(caller.User, "address"); err != nil {
 		return out, err
 	}
-	err = s.change(ctx, caller, func(tx *database.Tx, q *Queries, me User) error {
+	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
 		if _, err := user.FindByVerifiedEmail(ctx, tx, d.ID, email); !errors.Is(err, user.ErrNotFound) {
 			if err == nil {
 				err = user.ErrEmailExists.With("This address belongs to an account already.")
@@ -218,7 +218,7 @@ func (s *Service) verifyAddress(ctx context.Context, in verifyAddressInput) (Mes
 		return Message{}, err
 	}
 	var wrong *fault.Error
-	err = s.change(ctx, caller, func(tx *database.Tx, q *Queries, me User) error {
+	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
 		claim, err := claimed(ctx, q, me.ID, in.ID)
 		if err != nil {
 			return err
@@ -260,8 +260,11 @@ func (s *Service) verifyAddress(ctx context.Context, in verifyAddressInput) (Mes
 // makePrimary makes a verified address the one that others see and mail goes
 // to.
 func (s *Service) makePrimary(ctx context.Context, in addressInput) (Message, error) {
-	caller := access.CallerOf(ctx)
-	err := s.change(ctx, caller, func(tx *database.Tx, q *Queries, me User) error {
+	caller, d, err := s.settings(ctx)
+	if err != nil {
+		return Message{}, err
+	}
+	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
 		if _, err := verified(ctx, q, me.ID, in.ID); err != nil {
 			return err
 		}
@@ -280,7 +283,7 @@ func (s *Service) deleteAddress(ctx context.Context, in addressInput) (Message, 
 	if err != nil {
 		return Message{}, err
 	}
-	err = s.change(ctx, caller, func(tx *database.Tx, q *Queries, me User) error {
+	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
 		row, err := q.Address(ctx, AddressParams{ID: in.ID, UserID: me.ID})
 		if row, err = database.OrNotFound(row, err, ErrEmailNotFound); err != nil {
 			return err

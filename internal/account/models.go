@@ -10,25 +10,28 @@ import (
 )
 
 type User struct {
-	ID                    id.User
-	DeploymentID          id.Deployment
-	FirstName             string
-	LastName              string
-	Username              string
-	UsernameKey           *string
-	Search                string
-	Availability          string
-	PasswordHash          string
-	SecondFactorPolicy    string
-	ProfilePictureURL     string
-	PrimaryEmailAddressID id.EmailAddress
-	PrimaryPhoneNumberID  id.PhoneNumber
-	PublicMetadata        string
-	PrivateMetadata       string
-	CreatedAt             clock.Time
-	UpdatedAt             clock.Time
-	DisabledAt            clock.Time
-	EndedAt               clock.Time
+	ID                     id.User
+	DeploymentID           id.Deployment
+	FirstName              string
+	LastName               string
+	Username               string
+	UsernameKey            *string
+	Search                 string
+	Availability           string
+	PasswordHash           string
+	SecondFactorPolicy     string
+	ProfilePictureURL      string
+	PrimaryEmailAddressID  id.EmailAddress
+	PrimaryPhoneNumberID   id.PhoneNumber
+	PublicMetadata         string
+	PrivateMetadata        string
+	CreatedAt              clock.Time
+	UpdatedAt              clock.Time
+	DisabledAt             clock.Time
+	EndedAt                clock.Time
+	AuthenticatorID        id.Authenticator
+	AuthenticatorCreatedAt clock.Time
+	HasBackupCodes         bool
 }
 
 type UserEmailAddress struct {

@@ -4,6 +4,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/picture"
@@ -28,7 +29,7 @@ func (s *Service) Operations() []api.Operation {
 			Summary: "Change one's names, username, primary address or second factor policy. What is not sent stays.",
 			Errors: []*fault.Error{
 				user.ErrNameInvalid, user.ErrUsernameInvalid, user.ErrUsernameExists, user.ErrBannedKeyword, deployment.ErrFeatureDisabled,
-				ErrRequired, ErrEmailNotFound, ErrEmailUnverified, ErrNoSecondFactor,
+				ErrRequired, ErrEmailNotFound, ErrEmailUnverified, factor.ErrNoFactor, access.ErrStaleSignIn,
 			},
 			Handle: api.Handle(s.updateUser),
 		},
@@ -45,6 +46,7 @@ func (s *Service) Operations() []api.Operation {
 			Summary: "Set or change the password. Everybody else who is signed in to the account is signed out.",
 			Errors: []*fault.Error{
 				ErrWrongPassword, ErrTooManyTries, user.ErrPasswordPolicy, user.ErrPasswordsBusy, deployment.ErrFeatureDisabled,
+				access.ErrStaleSignIn,
 			},
 			Handle: api.Handle(s.updatePassword),
 		},
@@ -52,7 +54,7 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "RemovePassword",
 			Route:   "POST /me/remove-password",
 			Summary: "Give up the password, when there is another way to sign in. Everybody else who is signed in to the account is signed out.",
-			Errors:  []*fault.Error{ErrWrongPassword, ErrNoAlternative, ErrNoPassword, ErrTooManyTries, user.ErrPasswordsBusy},
+			Errors:  []*fault.Error{ErrWrongPassword, ErrNoAlternative, ErrNoPassword, ErrTooManyTries, user.ErrPasswordsBusy, access.ErrStaleSignIn},
 			Handle:  api.Handle(s.removePassword),
 		},
 		{
@@ -72,7 +74,7 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "DeleteAccount",
 			Route:   "POST /me/account/delete",
 			Summary: "End one's account with its memberships and sign-ins. Its addresses are free for others again.",
-			Errors:  []*fault.Error{ErrWrongPassword, ErrStaleSignIn, organization.ErrLastAdmin, ErrTooManyTries, user.ErrPasswordsBusy},
+			Errors:  []*fault.Error{ErrWrongPassword, access.ErrStaleSignIn, organization.ErrLastAdmin, ErrTooManyTries, user.ErrPasswordsBusy},
 			Handle:  api.Handle(s.deleteAccount),
 		},
 	}
@@ -97,7 +99,7 @@ func (s *Service) emailOperations() []api.Operation {
 			Summary: "Claim an e-mail address. It counts once it is verified.",
 			Errors: []*fault.Error{
 				user.ErrEmailInvalid, user.ErrEmailExists, user.ErrEmailBlocked, user.ErrEmailNotAllowed, user.ErrEmailDisposable, user.ErrBannedKeyword,
-				ErrTooManyAddresses, ErrTooManyTries, deployment.ErrFeatureDisabled,
+				ErrTooManyAddresses, ErrTooManyTries, deployment.ErrFeatureDisabled, access.ErrStaleSignIn,
 			},
 			Handle: api.Handle(s.addAddress),
 		},
@@ -121,6 +123,7 @@ func (s *Service) emailOperations() []api.Operation {
 			Summary: "Enter the code that was sent to a claimed address. The address is verified then.",
 			Errors: []*fault.Error{
 				ErrEmailNotFound, ErrEmailVerified, user.ErrEmailExists, onetime.ErrMissing, onetime.ErrInvalid, onetime.ErrExpired, ErrTooManyTries,
+				access.ErrStaleSignIn,
 			},
 			Handle: api.Handle(s.verifyAddress),
 		},
@@ -128,14 +131,14 @@ func (s *Service) emailOperations() []api.Operation {
 			ID:      "MakeEmailPrimary",
 			Route:   "POST /me/email-addresses/{id}/make-primary",
 			Summary: "Make a verified address the primary one.",
-			Errors:  []*fault.Error{ErrEmailNotFound, ErrEmailUnverified},
+			Errors:  []*fault.Error{ErrEmailNotFound, ErrEmailUnverified, access.ErrStaleSignIn},
 			Handle:  api.Handle(s.makePrimary),
 		},
 		{
 			ID:      "DeleteUserEmailAddress",
 			Route:   "POST /me/email-addresses/{id}/delete",
 			Summary: "Give up an address, but not the primary one and not the last verified one.",
-			Errors:  []*fault.Error{ErrEmailNotFound, ErrEmailPrimary, ErrEmailLast},
+			Errors:  []*fault.Error{ErrEmailNotFound, ErrEmailPrimary, ErrEmailLast, access.ErrStaleSignIn},
 			Handle:  api.Handle(s.deleteAddress),
 		},
 	}

@@ -96,7 +96,7 @@ func (s *Service) checkPassword(ctx context.Context, caller *access.Caller, pass
 // checked. Everybody else who is signed in to the account is signed out, and
 // the browser gets a new token.
 func (s *Service) replacePassword(ctx context.Context, caller *access.Caller, d *deployment.Deployment, checked User, hash string) error {
-	return s.change(ctx, caller, func(tx *database.Tx, _ *Queries, me User) error {
+	return s.secure(ctx, caller, d, func(tx *database.Tx, _ *Queries, me User) error {
 		if me.PasswordHash != checked.PasswordHash {
 			return ErrWrongPassword // changed meanwhile
 		}

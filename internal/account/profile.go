@@ -5,6 +5,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/picture"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -14,8 +15,7 @@ import (
 
 // The refusals of profiles.
 var (
-	ErrRequired       = fault.New(fault.Invalid, "REQUIRED_FIELD", "Fill in the missing field.")
-	ErrNoSecondFactor = fault.New(fault.Invalid, "INVALID_STATE", "Set up a second factor first.")
+	ErrRequired = fault.New(fault.Invalid, "REQUIRED_FIELD", "Fill in the missing field.")
 )
 
 // enforced is the policy that asks for a second factor at every sign-in.
@@ -61,10 +61,8 @@ func (s *Service) updateUser(ctx context.Context, in updateUserInput) (out user.
 			return err
 		}
 		if policy := in.Body.SecondFactorPolicy; policy != "" {
-			// No second factor can be set up yet: with it enforced, nobody
-			// would get in.
-			if policy == enforced && me.SecondFactorPolicy != enforced {
-				return ErrNoSecondFactor
+			if err := permitsPolicy(ctx, tx, caller, d, me, policy); err != nil {
+				return err
 			}
 			after.SecondFactorPolicy = policy
 		}
@@ -75,6 +73,9 @@ func (s *Service) updateUser(ctx context.Context, in updateUserInput) (out user.
 			}
 		}
 		if primary := in.Body.PrimaryEmailAddressID; primary != nil && *primary != 0 {
+			if err := d.StepUp(caller, tx.Now); err != nil && *primary != me.PrimaryEmailAddressID {
+				return err
+			}
 			if _, err := verified(ctx, q, me.ID, *primary); err != nil {
 				return err
 			}
@@ -87,6 +88,25 @@ func (s *Service) updateUser(ctx context.Context, in updateUserInput) (out user.
 		return err
 	})
 	return out, err
+}
+
+// permitsPolicy is nil when the person may have a policy. One that asks for a
+// second factor at every sign-in needs one: without it nobody would get in.
+func permitsPolicy(ctx context.Context, tx *database.Tx, caller *access.Caller, d *deployment.Deployment, me User, policy string) error {
+	if policy == me.SecondFactorPolicy {
+		return nil
+	}
+	if err := d.StepUp(caller, tx.Now); err != nil {
+		return err
+	}
+	if policy != enforced {
+		return nil
+	}
+	has, err := factor.Has(ctx, tx, d, me.ID)
+	if err == nil && !has {
+		err = factor.ErrNoFactor
+	}
+	return err
 }
 
 // rename gives the person the names that are sent. Those that the deployment

@@ -5,6 +5,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
@@ -64,7 +65,7 @@ func TestProfileRefusals(t *testing.T) {
 			"a username, switched off":    {func(in *updateUserInput) { in.Body.Username = text("ana") }, deployment.ErrFeatureDisabled},
 			"an unverified primary":       {func(in *updateUserInput) { in.Body.PrimaryEmailAddressID = &unverified }, ErrEmailUnverified},
 			"somebody else's address":     {func(in *updateUserInput) { in.Body.PrimaryEmailAddressID = &theirs }, ErrEmailNotFound},
-			"a factor that nobody has":    {func(in *updateUserInput) { in.Body.SecondFactorPolicy = enforced }, ErrNoSecondFactor},
+			"a factor that nobody has":    {func(in *updateUserInput) { in.Body.SecondFactorPolicy = enforced }, factor.ErrNoFactor},
 			"a factor when there is one":  {func(in *updateUserInput) { in.Body.SecondFactorPolicy = "optional" }, nil},
 			"no picture, as it is":        {func(in *updateUserInput) { in.Body.RemoveProfilePicture = true }, nil},
 			"a name that is not asked of": {func(in *updateUserInput) { in.Body.FirstName = text("ana") }, nil},

@@ -204,7 +204,7 @@ func (s *Service) removeAuthenticator(ctx context.Context, in authenticatorInput
 		if err := emit(ctx, tx, me.ID, "user.authenticator.removed", map[string]any{"authenticator_id": in.ID}); err != nil {
 			return err
 		}
-		if err := s.Settle(ctx, tx, d, me.ID); err != nil {
+		if err := Settle(ctx, tx, d, me.ID); err != nil {
 			return err
 		}
 		return s.announce(ctx, tx, d, me.ID, "Your authenticator was removed", "The authenticator app of your account was removed. Its codes do not work any more.")

@@ -148,7 +148,7 @@ func (s *Service) Check(ctx context.Context, tx *database.Tx, d *deployment.Depl
 
 // Settle clears up after a second factor was removed: when none is left, the
 // person's backup codes end and their policy asks for none.
-func (s *Service) Settle(ctx context.Context, tx *database.Tx, d *deployment.Deployment, person id.User) error {
+func Settle(ctx context.Context, tx *database.Tx, d *deployment.Deployment, person id.User) error {
 	has, err := whatHas(ctx, tx, person)
 	if err != nil || has.factor(d) {
 		return err
