@@ -18,6 +18,8 @@ func TestRules(t *testing.T) {
 	admin := access.Caller{User: 1, Organization: access.OrganizationGrant{ID: 2, Membership: 3, Permissions: access.Permissions{access.OrganizationAdmin}}}
 	disabled := admin
 	disabled.Disabled = true
+	enrolling := admin
+	enrolling.Enrolling = true
 	adminElsewhere := access.Caller{User: 1, Workspace: access.WorkspaceGrant{ID: 4, Permissions: access.Permissions{access.WorkspaceAdmin}}}
 	inWorkspace := access.Caller{User: 1, Workspace: access.WorkspaceGrant{ID: 4, Membership: 5, Permissions: access.Permissions{access.WorkspaceMember}}}
 
@@ -41,6 +43,12 @@ func TestRules(t *testing.T) {
 		"an administrator may do it all":                 {access.InOrganization(access.OrganizationManageMembers), admin, nil},
 		"membership is enough when no right is asked":    {access.InOrganization(), member, nil},
 		"a disabled administrator may nothing":           {access.InOrganization(), disabled, access.ErrDisabled},
+		"who has to set up a second factor may do that":  {access.Enrolling(), enrolling, nil},
+		"and sees what any browser sees":                 {access.Browser(), enrolling, nil},
+		"and nothing of themselves":                      {access.SignedIn(), enrolling, access.ErrEnrolment},
+		"and nothing of a tenant":                        {access.InOrganization(), enrolling, access.ErrEnrolment},
+		"setting up is for people":                       {access.Enrolling(), nobody, access.ErrUnauthenticated},
+		"setting up is not for the disabled":             {access.Enrolling(), disabled, access.ErrDisabled},
 		"a stranger sees no workspace":                   {access.InWorkspace(), member, access.ErrNotFound},
 		"an organization's administrator administers it": {access.InWorkspace(access.WorkspaceAdmin), adminElsewhere, nil},
 		"a workspace member may not manage it":           {access.InWorkspace(access.WorkspaceManage), inWorkspace, access.ErrForbidden},

@@ -14,9 +14,11 @@ import (
 type Caller struct {
 	Deployment id.Deployment
 	Session    Session
-	SignIn     id.SignIn // the active one of the session, zero when signed out
-	User       id.User   // the person of the sign-in
-	Disabled   bool      // the person may not do anything
+	SignIn     id.SignIn  // the active one of the session, zero when signed out
+	User       id.User    // the person of the sign-in
+	SignedInAt clock.Time // when the person signed in to this browser
+	Disabled   bool       // the person may not do anything
+	Enrolling  bool       // the person may only set up a second factor
 
 	Organization OrganizationGrant // of the tenant named by the request
 	Workspace    WorkspaceGrant
@@ -71,7 +73,7 @@ type Tenant struct {
 }
 
 // SignedIn reports whether a person who may act is behind the request.
-func (c *Caller) SignedIn() bool { return c.User != 0 && !c.Disabled }
+func (c *Caller) SignedIn() bool { return c.User != 0 && !c.Disabled && !c.Enrolling }
 
 type callerKey struct{}
 

@@ -13,6 +13,7 @@ import (
 var (
 	ErrUnauthenticated = fault.New(fault.Unauthenticated, "UNAUTHENTICATED", "Please sign in first.")
 	ErrDisabled        = fault.New(fault.Forbidden, "USER_DISABLED", "This account is disabled. Ask an administrator to enable it.")
+	ErrEnrolment       = fault.New(fault.Forbidden, "ELIGIBILITY_RESTRICTED", "Set up a second factor first, in your account. Until then nothing else is open to you here.")
 	ErrForbidden       = fault.New(fault.Forbidden, "FORBIDDEN", "You may not do this here. Ask an administrator for the right.")
 	ErrNotFound        = fault.New(fault.NotFound, "NOT_FOUND", "There is nothing here with this id, or you may not see it.")
 )
@@ -34,6 +35,7 @@ type Rule struct {
 	scope  scope
 	anyOf  []Permission // one of them is enough; none: membership is enough
 	member string       // the body member that names the tenant, else path {id}
+	enrol  bool         // also allows those who have yet to set up a second factor
 }
 
 // Anyone allows every caller and needs no session.
@@ -44,6 +46,10 @@ func Browser() Rule { return Rule{scope: browser} }
 
 // SignedIn allows people with an active sign-in who are not disabled.
 func SignedIn() Rule { return Rule{scope: signedIn} }
+
+// Enrolling is SignedIn, and allows also people whose sign-in is held back until
+// they have set up a second factor: it is for what they need to do so.
+func Enrolling() Rule { return Rule{scope: signedIn, enrol: true} }
 
 // InOrganization allows members of the organization in the path's {id} who
 // hold one of anyOf; every member, when anyOf is empty.
@@ -96,6 +102,9 @@ func (r Rule) Decide(c *Caller) error {
 	if c.Disabled {
 		return ErrDisabled
 	}
+	if c.Enrolling && !r.enrol {
+		return ErrEnrolment
+	}
 	switch r.scope {
 	case inOrganization, invitations:
 		if c.Organization.Membership == 0 {
@@ -123,6 +132,9 @@ func (r Rule) String() string {
 	case browser:
 		return "any browser"
 	case signedIn:
+		if r.enrol {
+			return "signed in, even without the second factor that is asked for"
+		}
 		return "signed in"
 	case inOrganization:
 		return r.words("organization")

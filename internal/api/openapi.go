@@ -169,7 +169,7 @@ func (e *endpoint) refusals() map[int][]*fault.Error {
 		}
 	}
 	if op.Access.Session() && !op.Access.NeedsBrowser() {
-		all = append(all, access.ErrUnauthenticated, access.ErrDisabled)
+		all = append(all, access.ErrUnauthenticated, access.ErrDisabled, access.ErrEnrolment)
 	}
 	if op.Access.OfOrganization() || op.Access.OfWorkspace() {
 		all = append(all, access.ErrNotFound, access.ErrForbidden)

@@ -33,7 +33,7 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "DeleteAuthenticator",
 			Route:   "POST /me/authenticator/{id}/delete",
 			Summary: "Remove an authenticator. Without another second factor, backup codes end and the policy becomes none.",
-			Access:  access.Enrolling(),
+			Access:  access.SignedIn(),
 			Errors:  []*fault.Error{ErrAuthenticatorNotFound, access.ErrStaleSignIn},
 			Handle:  api.Handle(s.removeAuthenticator),
 		},

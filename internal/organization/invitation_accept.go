@@ -116,6 +116,9 @@ func (s *Service) invitedSignIn(ctx context.Context, caller *access.Caller, inv 
 		if one.User == owner.ID && owner.Disabled {
 			return none, Acceptance{}, access.ErrDisabled
 		}
+		if one.User == owner.ID && one.Enrolling {
+			return none, Acceptance{}, access.ErrEnrolment
+		}
 		if one.User == owner.ID {
 			return one, Acceptance{}, nil
 		}

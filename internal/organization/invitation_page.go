@@ -105,8 +105,8 @@ func (s *Service) Page(ctx context.Context, token string) (InvitationPage, error
 // addressee adds to a page whether the invited person looks at it.
 func (s *Service) addressee(ctx context.Context, inv Invitation, page *InvitationPage) error {
 	owner, first, err := s.invitedSignIn(ctx, access.CallerOf(ctx), inv)
-	if errors.Is(err, access.ErrDisabled) {
-		page.Refusal = access.ErrDisabled
+	if errors.Is(err, access.ErrDisabled) || errors.Is(err, access.ErrEnrolment) {
+		errors.As(err, &page.Refusal)
 		return nil
 	}
 	if page.First = first; err != nil || owner.SignIn == 0 {

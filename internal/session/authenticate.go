@@ -58,7 +58,8 @@ func (s *Service) identify(ctx context.Context, c *access.Caller, d *deployment.
 	if row.UserID == 0 {
 		return nil
 	}
-	c.SignIn, c.User, c.Disabled = row.SigninID, row.UserID, row.DisabledAt != 0
+	c.SignIn, c.User, c.SignedInAt, c.Disabled = row.SigninID, row.UserID, row.SignedInAt, row.DisabledAt != 0
+	c.Enrolling = row.RestrictedTo != ""
 	c.Organization = access.OrganizationGrant{
 		ID: row.MemberOrganizationID, Membership: row.OrganizationMembershipID,
 		Permissions: access.ParsePermissions(row.OrganizationPermissions),

@@ -7,7 +7,6 @@ import (
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
-	"github.com/guildhall-id/guildhall/internal/platform/clock"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 )
 
@@ -56,11 +55,17 @@ func (s *Service) EndAll(ctx context.Context, tx *database.Tx, c *access.Caller,
 	return err
 }
 
-// end ends sign-ins, and with them the tokens of browsers that nobody is
+// end ends sign-ins, and with every one of a person what they have begun, and
+// with them the tokens of browsers that nobody is
 // signed in to any more. The caller's browser gets a new token when it is
 // signed out by this.
 func (s *Service) end(ctx context.Context, tx *database.Tx, c *access.Caller, d *deployment.Deployment, which EndSignInsOfUserParams) (int, error) {
 	q := New(tx)
+	if which.Every {
+		if err := q.EndAttemptsOfUser(ctx, EndAttemptsOfUserParams{UserID: which.UserID, Now: which.Now}); err != nil {
+			return 0, err
+		}
+	}
 	ended, err := q.EndSignInsOfUser(ctx, which)
 	if err != nil || len(ended) == 0 {
 		return 0, err
@@ -90,10 +95,4 @@ func (s *Service) Renew(ctx context.Context, tx *database.Tx, c *access.Caller, 
 		return err
 	}
 	return s.rotate(ctx, tx, c, c.Session.ID, d, 0)
-}
-
-// Began is when the caller's person signed in to this browser.
-func (s *Service) Began(ctx context.Context, db database.DBTX, c *access.Caller) (clock.Time, error) {
-	began, err := New(db).SignInBegan(ctx, SignInBeganParams{ID: c.SignIn, UserID: c.User})
-	return database.OrNotFound(began, err, access.ErrUnauthenticated)
 }

@@ -32,6 +32,7 @@ type Signin struct {
 	CreatedAt                      clock.Time
 	UpdatedAt                      clock.Time
 	EndedAt                        clock.Time
+	RestrictedTo                   string
 }
 
 type SigninAttempt struct {
@@ -49,6 +50,11 @@ type SigninAttempt struct {
 	UpdatedAt      clock.Time
 	ExpiresAt      clock.Time
 	CompletedAt    clock.Time
+	SecondMethods  string
+	SecondFactor   string
+	SecondAddress  string
+	SecondTries    int64
+	MissingFields  string
 }
 
 type SignupAttempt struct {

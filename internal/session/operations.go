@@ -135,7 +135,7 @@ func (s *Service) switchSignIn(ctx context.Context, in switchSignInInput) (View,
 			if err := New(tx).SetActiveSignIn(ctx, SetActiveSignInParams{ID: caller.Session.ID, ActiveSigninID: one.SignIn, Now: tx.Now}); err != nil {
 				return err
 			}
-			tx.AfterCommit(func() { caller.SignIn, caller.User = one.SignIn, one.User })
+			tx.AfterCommit(func() { caller.SignIn, caller.User, caller.Enrolling = one.SignIn, one.User, one.Enrolling })
 			return s.rotate(ctx, tx, caller, caller.Session.ID, d, grace)
 		})
 		if err != nil {

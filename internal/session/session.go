@@ -122,7 +122,8 @@ func (s *Service) SignIn(ctx context.Context, tx *database.Tx, c *access.Caller,
 	if err := s.rotate(ctx, tx, c, session, d, grace); err != nil {
 		return 0, err
 	}
-	tx.AfterCommit(func() { c.SignIn, c.User = signIn, person })
+	now := tx.Now
+	tx.AfterCommit(func() { c.SignIn, c.User, c.SignedInAt, c.Enrolling = signIn, person, now, false })
 	return signIn, event.Emit(ctx, tx, event.Event{
 		Name: "user.signed_in", Subject: int64(person), Data: map[string]any{"method": method, "signin_id": signIn},
 	})
@@ -152,8 +153,9 @@ func (s *Service) makeRoom(ctx context.Context, q *Queries, now clock.Time, d *d
 
 // Active is a person who is signed in to a browser.
 type Active struct {
-	SignIn id.SignIn
-	User   id.User
+	SignIn    id.SignIn
+	User      id.User
+	Enrolling bool // held back until a second factor is set up
 }
 
 // SignIns are the people who are signed in to the caller's browser, the active
@@ -172,7 +174,7 @@ func (s *Service) SignIns(ctx context.Context, db database.DBTX, c *access.Calle
 	}
 	list := make([]Active, 0, len(rows))
 	for _, row := range rows {
-		one := Active{row.Signin.ID, row.Signin.UserID}
+		one := Active{row.Signin.ID, row.Signin.UserID, row.Signin.RestrictedTo != ""}
 		if one.SignIn == c.SignIn {
 			list = append([]Active{one}, list...)
 		} else {

@@ -2,7 +2,7 @@
 -- Who holds a token, and what they may do in the tenant that the request
 -- names, in one read. A rotated token sees only the sign-ins from before.
 SELECT s.id, s.created_at, s.updated_at, s.attempts_end_at, t.rotated_at,
-    i.id AS signin_id, i.last_active_at, u.id AS user_id, u.disabled_at,
+    i.id AS signin_id, i.created_at AS signed_in_at, i.last_active_at, CAST(COALESCE(i.restricted_to, '') AS TEXT) AS restricted_to, u.id AS user_id, u.disabled_at,
     om.organization_id AS member_organization_id, om.id AS organization_membership_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
         WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
@@ -159,6 +159,22 @@ WHERE session_id = ANY(@sessions::bigint[]) AND expires_at > @now
 -- name: ExpireTokens :exec
 UPDATE session_tokens SET expires_at = @now WHERE session_id = @session_id AND expires_at > @now;
 
--- name: SignInBegan :one
--- When a person signed in to a browser.
-SELECT created_at FROM signins WHERE id = @id AND user_id = @user_id AND ended_at IS NULL;
+-- name: RestrictSignIn :exec
+UPDATE signins SET restricted_to = 'enrolment', updated_at = @now WHERE id = @id AND ended_at IS NULL;
+
+-- name: NoteSecondFactor :one
+-- With a second factor nothing is held back any more. What the sign-in began
+-- with is no second factor. No row when nothing changes.
+UPDATE signins SET second_factor = @second_factor, restricted_to = '', updated_at = @now
+WHERE id = @id AND user_id = @user_id AND method <> @second_factor AND second_factor = '' AND ended_at IS NULL
+RETURNING id;
+
+-- name: EndAttemptsOfUser :exec
+-- What was begun with an earlier secret cannot be completed.
+UPDATE signin_attempts SET expires_at = @now, updated_at = @now
+WHERE user_id = @user_id AND completed_at IS NULL AND expires_at > @now;
+
+-- name: RestrictedSignIns :many
+-- The sign-ins of a person that wait for a second factor, but for the spared.
+SELECT id FROM signins
+WHERE user_id = @user_id AND id <> @spared::bigint AND restricted_to <> '' AND ended_at IS NULL;

@@ -78,6 +78,22 @@ func (q *Queries) DeleteExpiredTokens(ctx context.Context, before clock.Time) (i
 	return result.RowsAffected(), nil
 }
 
+const endAttemptsOfUser = `-- name: EndAttemptsOfUser :exec
+UPDATE signin_attempts SET expires_at = $1, updated_at = $1
+WHERE user_id = $2 AND completed_at IS NULL AND expires_at > $1
+`
+
+type EndAttemptsOfUserParams struct {
+	Now    clock.Time
+	UserID id.User
+}
+
+// What was begun with an earlier secret cannot be completed.
+func (q *Queries) EndAttemptsOfUser(ctx context.Context, arg EndAttemptsOfUserParams) error {
+	_, err := q.db.Exec(ctx, endAttemptsOfUser, arg.Now, arg.UserID)
+	return err
+}
+
 const endSignInOfUser = `-- name: EndSignInOfUser :exec
 UPDATE signins SET ended_at = $1, updated_at = $1
 WHERE session_id = $2 AND user_id = $3 AND ended_at IS NULL
@@ -232,7 +248,7 @@ func (q *Queries) ExtendAttempts(ctx context.Context, arg ExtendAttemptsParams) 
 
 const findCaller = `-- name: FindCaller :one
 SELECT s.id, s.created_at, s.updated_at, s.attempts_end_at, t.rotated_at,
-    i.id AS signin_id, i.last_active_at, u.id AS user_id, u.disabled_at,
+    i.id AS signin_id, i.created_at AS signed_in_at, i.last_active_at, CAST(COALESCE(i.restricted_to, '') AS TEXT) AS restricted_to, u.id AS user_id, u.disabled_at,
     om.organization_id AS member_organization_id, om.id AS organization_membership_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
         WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
@@ -266,7 +282,9 @@ type FindCallerRow struct {
 	AttemptsEndAt            clock.Time
 	RotatedAt                clock.Time
 	SigninID                 id.SignIn
+	SignedInAt               clock.Time
 	LastActiveAt             clock.Time
+	RestrictedTo             string
 	UserID                   id.User
 	DisabledAt               clock.Time
 	MemberOrganizationID     id.Organization
@@ -296,7 +314,9 @@ func (q *Queries) FindCaller(ctx context.Context, arg FindCallerParams) (FindCal
 		&i.AttemptsEndAt,
 		&i.RotatedAt,
 		&i.SigninID,
+		&i.SignedInAt,
 		&i.LastActiveAt,
+		&i.RestrictedTo,
 		&i.UserID,
 		&i.DisabledAt,
 		&i.MemberOrganizationID,
@@ -452,7 +472,7 @@ func (q *Queries) LeaveWorkspace(ctx context.Context, arg LeaveWorkspaceParams) 
 }
 
 const liveSignIns = `-- name: LiveSignIns :many
-SELECT i.id, i.deployment_id, i.session_id, i.user_id, i.method, i.second_factor, i.active_organization_membership_id, i.active_workspace_membership_id, i.ip_address, i.user_agent, i.browser, i.device, i.city, i.region, i.region_code, i.country, i.country_code, i.expires_at, i.last_active_at, i.created_at, i.updated_at, i.ended_at, om.organization_id AS active_organization_id, wm.workspace_id AS active_workspace_id
+SELECT i.id, i.deployment_id, i.session_id, i.user_id, i.method, i.second_factor, i.active_organization_membership_id, i.active_workspace_membership_id, i.ip_address, i.user_agent, i.browser, i.device, i.city, i.region, i.region_code, i.country, i.country_code, i.expires_at, i.last_active_at, i.created_at, i.updated_at, i.ended_at, i.restricted_to, om.organization_id AS active_organization_id, wm.workspace_id AS active_workspace_id
 FROM signins i
 LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
 LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
@@ -505,6 +525,7 @@ func (q *Queries) LiveSignIns(ctx context.Context, arg LiveSignInsParams) ([]Liv
 			&i.Signin.CreatedAt,
 			&i.Signin.UpdatedAt,
 			&i.Signin.EndedAt,
+			&i.Signin.RestrictedTo,
 			&i.ActiveOrganizationID,
 			&i.ActiveWorkspaceID,
 		); err != nil {
@@ -519,7 +540,7 @@ func (q *Queries) LiveSignIns(ctx context.Context, arg LiveSignInsParams) ([]Liv
 }
 
 const liveSignInsOfUser = `-- name: LiveSignInsOfUser :many
-SELECT i.id, i.deployment_id, i.session_id, i.user_id, i.method, i.second_factor, i.active_organization_membership_id, i.active_workspace_membership_id, i.ip_address, i.user_agent, i.browser, i.device, i.city, i.region, i.region_code, i.country, i.country_code, i.expires_at, i.last_active_at, i.created_at, i.updated_at, i.ended_at, om.organization_id AS active_organization_id, wm.workspace_id AS active_workspace_id
+SELECT i.id, i.deployment_id, i.session_id, i.user_id, i.method, i.second_factor, i.active_organization_membership_id, i.active_workspace_membership_id, i.ip_address, i.user_agent, i.browser, i.device, i.city, i.region, i.region_code, i.country, i.country_code, i.expires_at, i.last_active_at, i.created_at, i.updated_at, i.ended_at, i.restricted_to, om.organization_id AS active_organization_id, wm.workspace_id AS active_workspace_id
 FROM signins i
 LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
 LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
@@ -579,6 +600,7 @@ func (q *Queries) LiveSignInsOfUser(ctx context.Context, arg LiveSignInsOfUserPa
 			&i.Signin.CreatedAt,
 			&i.Signin.UpdatedAt,
 			&i.Signin.EndedAt,
+			&i.Signin.RestrictedTo,
 			&i.ActiveOrganizationID,
 			&i.ActiveWorkspaceID,
 		); err != nil {
@@ -605,6 +627,33 @@ type MembershipInParams struct {
 func (q *Queries) MembershipIn(ctx context.Context, arg MembershipInParams) (id.OrganizationMembership, error) {
 	row := q.db.QueryRow(ctx, membershipIn, arg.OrganizationID, arg.UserID)
 	var id id.OrganizationMembership
+	err := row.Scan(&id)
+	return id, err
+}
+
+const noteSecondFactor = `-- name: NoteSecondFactor :one
+UPDATE signins SET second_factor = $1, restricted_to = '', updated_at = $2
+WHERE id = $3 AND user_id = $4 AND method <> $1 AND second_factor = '' AND ended_at IS NULL
+RETURNING id
+`
+
+type NoteSecondFactorParams struct {
+	SecondFactor string
+	Now          clock.Time
+	ID           id.SignIn
+	UserID       id.User
+}
+
+// With a second factor nothing is held back any more. What the sign-in began
+// with is no second factor. No row when nothing changes.
+func (q *Queries) NoteSecondFactor(ctx context.Context, arg NoteSecondFactorParams) (id.SignIn, error) {
+	row := q.db.QueryRow(ctx, noteSecondFactor,
+		arg.SecondFactor,
+		arg.Now,
+		arg.ID,
+		arg.UserID,
+	)
+	var id id.SignIn
 	err := row.Scan(&id)
 	return id, err
 }
@@ -647,6 +696,51 @@ func (q *Queries) OrganizationRolesOfMemberships(ctx context.Context, ids []int6
 	return items, nil
 }
 
+const restrictSignIn = `-- name: RestrictSignIn :exec
+UPDATE signins SET restricted_to = 'enrolment', updated_at = $1 WHERE id = $2 AND ended_at IS NULL
+`
+
+type RestrictSignInParams struct {
+	Now clock.Time
+	ID  id.SignIn
+}
+
+func (q *Queries) RestrictSignIn(ctx context.Context, arg RestrictSignInParams) error {
+	_, err := q.db.Exec(ctx, restrictSignIn, arg.Now, arg.ID)
+	return err
+}
+
+const restrictedSignIns = `-- name: RestrictedSignIns :many
+SELECT id FROM signins
+WHERE user_id = $1 AND id <> $2::bigint AND restricted_to <> '' AND ended_at IS NULL
+`
+
+type RestrictedSignInsParams struct {
+	UserID id.User
+	Spared int64
+}
+
+// The sign-ins of a person that wait for a second factor, but for the spared.
+func (q *Queries) RestrictedSignIns(ctx context.Context, arg RestrictedSignInsParams) ([]id.SignIn, error) {
+	rows, err := q.db.Query(ctx, restrictedSignIns, arg.UserID, arg.Spared)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []id.SignIn
+	for rows.Next() {
+		var id id.SignIn
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const rotateTokens = `-- name: RotateTokens :exec
 UPDATE session_tokens SET rotated_at = $1, expires_at = $2
 WHERE session_id = $3 AND rotated_at IS NULL
@@ -679,7 +773,7 @@ func (q *Queries) SetActiveSignIn(ctx context.Context, arg SetActiveSignInParams
 }
 
 const signInAttempts = `-- name: SignInAttempts :many
-SELECT id, deployment_id, session_id, user_id, identifier, method, steps, first_factor_at, second_factor_at, signin_id, created_at, updated_at, expires_at, completed_at FROM signin_attempts
+SELECT id, deployment_id, session_id, user_id, identifier, method, steps, first_factor_at, second_factor_at, signin_id, created_at, updated_at, expires_at, completed_at, second_methods, second_factor, second_address, second_tries, missing_fields FROM signin_attempts
 WHERE session_id = $1 AND (id = $2 OR completed_at IS NULL AND expires_at > $3) ORDER BY updated_at, id
 `
 
@@ -713,6 +807,11 @@ func (q *Queries) SignInAttempts(ctx context.Context, arg SignInAttemptsParams) 
 			&i.UpdatedAt,
 			&i.ExpiresAt,
 			&i.CompletedAt,
+			&i.SecondMethods,
+			&i.SecondFactor,
+			&i.SecondAddress,
+			&i.SecondTries,
+			&i.MissingFields,
 		); err != nil {
 			return nil, err
 		}
@@ -722,23 +821,6 @@ func (q *Queries) SignInAttempts(ctx context.Context, arg SignInAttemptsParams) 
 		return nil, err
 	}
 	return items, nil
-}
-
-const signInBegan = `-- name: SignInBegan :one
-SELECT created_at FROM signins WHERE id = $1 AND user_id = $2 AND ended_at IS NULL
-`
-
-type SignInBeganParams struct {
-	ID     id.SignIn
-	UserID id.User
-}
-
-// When a person signed in to a browser.
-func (q *Queries) SignInBegan(ctx context.Context, arg SignInBeganParams) (clock.Time, error) {
-	row := q.db.QueryRow(ctx, signInBegan, arg.ID, arg.UserID)
-	var created_at clock.Time
-	err := row.Scan(&created_at)
-	return created_at, err
 }
 
 const signUpAttempts = `-- name: SignUpAttempts :many

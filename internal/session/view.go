@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/guildhall-id/guildhall/internal/access"
@@ -147,7 +148,7 @@ func (s *Service) View(ctx context.Context, c *access.Caller, including Includin
 		return v, err
 	}
 	for _, a := range signIns {
-		v.SignInAttempts = append(v.SignInAttempts, signInAttemptView(a))
+		v.SignInAttempts = append(v.SignInAttempts, signInAttemptView(a, d))
 	}
 	signUps, err := s.queries.SignUpAttempts(ctx, SignUpAttemptsParams{SessionID: c.Session.ID, Including: including.SignUp, Now: now})
 	for _, a := range signUps {
@@ -278,17 +279,27 @@ func current(steps []string) string {
 	return steps[0]
 }
 
-func signInAttemptView(a SigninAttempt) SignInAttemptView {
+func signInAttemptView(a SigninAttempt, d *deployment.Deployment) SignInAttemptView {
 	steps := Steps(a.Steps)
-	second := a.SecondFactorAt != 0 || strings.Contains(a.Steps, "verify_second_factor")
+	second := a.SecondFactorAt != 0 || a.SecondMethods != ""
+	missing, required := Steps(a.MissingFields), []string{}
+	if len(missing) > 0 {
+		required = d.Settings.Auth.RequiredAtSignUp()
+	}
 	return SignInAttemptView{
 		ID: a.ID, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, SessionID: a.SessionID,
 		UserID: id.Optional(completedBy(a)), Email: address(a.Identifier), Method: a.Method, ExpiresAt: a.ExpiresAt,
 		FirstMethodAuthenticated: a.FirstFactorAt != 0, SecondMethodAuthenticated: a.SecondFactorAt != 0,
-		SecondMethodAuthenticationRequired: second, Available2FAMethods: []string{},
+		SecondMethodAuthenticationRequired: second, Available2FAMethods: shown(a.SecondMethods),
 		CurrentStep: current(steps), RemainingSteps: steps, Completed: a.CompletedAt != 0,
-		MissingFields: []string{}, RequiredFields: []string{},
+		RequiresCompletion: len(missing) > 0 && a.CompletedAt == 0, MissingFields: missing, RequiredFields: required,
 	}
+}
+
+// shown are the second factors that a form knows. A mailed code, which proves
+// again who began with a phone, is a step of its own there.
+func shown(methods string) []string {
+	return slices.DeleteFunc(Steps(methods), func(method string) bool { return method == "email_otp" })
 }
 
 // address is an identifier that is an address, and empty for a username.
