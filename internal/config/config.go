@@ -15,25 +15,28 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
 )
 
 // Config are the settings of a server.
 type Config struct {
-	Listen         string   `default:"127.0.0.1:8080" help:"Address of the public listener."`
-	OpsListen      string   `default:"127.0.0.1:8090" help:"Address of the operations listener: health, metrics, pprof. Keep it private."`
-	PublicURL      string   `help:"Origin that browsers use, as https://id.example.com. Default: the public listener."`
-	DataDir        string   `default:"./guildhall-data" help:"Folder for the SQLite database and the key file."`
-	DatabaseURL    string   `help:"Database, as sqlite:PATH or postgres://USER@HOST/NAME. Default: SQLite in the data folder."`
-	Mode           string   `default:"staging" help:"staging or production: how browsers carry sessions, how strict the limits are, and whether mail is really sent."`
-	AllowedOrigins []string `help:"Origins of your applications that may call the API, as https://app.example.com. In staging, loopback origins are allowed too."`
-	TrustedProxies []string `help:"Networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8."`
-	SMTPURL        string   `name:"smtp-url" help:"Mail server, as smtp://USER:PASSWORD@HOST:587 or smtps://HOST:465. In staging, mail goes to the built-in mailbox without one."`
-	Mail           string   `default:"auto" help:"auto sends to the mail server or the mailbox; none sends no mail at all."`
-	MailFrom       string   `default:"Guildhall <no-reply@localhost.localdomain>" help:"Sender of mail."`
-	SecretKeyFile  string   `help:"File with the server key, 32 bytes in base64. Default: secret.key in the data folder, made when missing in staging."`
-	LogFormat      string   `default:"text" help:"text or json."`
-	Limits         string   `default:"auto" help:"Rate limits: production (strict), staging (wide), auto (those of the mode)."`
+	Listen           string   `default:"127.0.0.1:8080" help:"Address of the public listener."`
+	OpsListen        string   `default:"127.0.0.1:8090" help:"Address of the operations listener: health, metrics, pprof. Keep it private."`
+	PublicURL        string   `help:"Origin that browsers use, as https://id.example.com. Default: the public listener."`
+	DataDir          string   `default:"./guildhall-data" help:"Folder for the SQLite database and the key file."`
+	DatabaseURL      string   `help:"Database, as sqlite:PATH or postgres://USER@HOST/NAME. Default: SQLite in the data folder."`
+	Mode             string   `default:"staging" help:"staging or production: how browsers carry sessions, how strict the limits are, and whether mail is really sent."`
+	AllowedOrigins   []string `help:"Origins of your applications that may call the API, as https://app.example.com. In staging, loopback origins are allowed too."`
+	TrustedProxies   []string `help:"Networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8."`
+	SMTPURL          string   `name:"smtp-url" help:"Mail server, as smtp://USER:PASSWORD@HOST:587 or smtps://HOST:465. In staging, mail goes to the built-in mailbox without one."`
+	Mail             string   `default:"auto" help:"auto sends to the mail server or the mailbox; none sends no mail at all."`
+	MailFrom         string   `default:"Guildhall <no-reply@localhost.localdomain>" help:"Sender of mail."`
+	SMSWebhookURL    string   `name:"sms-webhook-url" help:"Your gateway for text messages, as https://sms.example.com/send: each message is posted to it, signed (docs/text-messages.md). Private addresses are fine. In staging, text messages go to the built-in mailbox without one; in production they are refused."`
+	SMSWebhookSecret string   `name:"sms-webhook-secret" help:"Secret that the requests to the gateway are signed with: whsec_ and 24 to 64 bytes in base64."`
+	SecretKeyFile    string   `help:"File with the server key, 32 bytes in base64. Default: secret.key in the data folder, made when missing in staging."`
+	LogFormat        string   `default:"text" help:"text or json."`
+	Limits           string   `default:"auto" help:"Rate limits: production (strict), staging (wide), auto (those of the mode)."`
 }
 
 // The values of Mode, Mail and Limits.
@@ -79,6 +82,7 @@ func (c *Config) Settle() error {
 	if !strings.HasPrefix(c.DatabaseURL, "sqlite:") && !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") {
 		say("database-url", "has to start with sqlite: or postgres://.")
 	}
+	c.settleTexts(say)
 	if c.Mode == Production {
 		c.settleProduction(say)
 	}
@@ -104,6 +108,22 @@ func (c *Config) settleOrigins(say func(setting, format string, args ...any)) {
 			say("allowed-origins", "has %q, which is not an origin like https://app.example.com.", text)
 		} else {
 			c.AllowedOrigins[i] = origin
+		}
+	}
+}
+
+// settleTexts checks the gateway of text messages, which has a secret or is not
+// there.
+func (c *Config) settleTexts(say func(setting, format string, args ...any)) {
+	switch {
+	case c.SMSWebhookURL == "" && c.SMSWebhookSecret == "":
+	case c.SMSWebhookURL == "":
+		say("sms-webhook-url", "is missing: there is an --sms-webhook-secret without it.")
+	case c.SMSWebhookSecret == "":
+		say("sms-webhook-secret", "is missing: requests to the gateway of text messages are signed. Make one with: echo whsec_$(head -c 32 /dev/urandom | base64)")
+	default:
+		if _, err := mail.ParseGateway(c.SMSWebhookURL, c.SMSWebhookSecret); err != nil {
+			say("sms-webhook-url", "cannot be used: %v.", err)
 		}
 	}
 }

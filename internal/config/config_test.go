@@ -55,19 +55,23 @@ func TestMistakesAreSaid(t *testing.T) {
 		args  []string
 		wants []string
 	}{
-		"an unknown flag":           {"", []string{"--lisen=:1"}, []string{"--lisen"}},
-		"an unknown setting":        {"lisen: :1\n", nil, []string{"lisen"}},
-		"a file that is not YAML":   {"listen: [", nil, []string{"YAML"}},
-		"an unknown mode":           {"", []string{"--mode=test"}, []string{"--mode"}},
-		"an address without port":   {"", []string{"--listen=localhost"}, []string{"--listen"}},
-		"a public URL with a path":  {"", []string{"--public-url=https://id.example.com/x"}, []string{"--public-url"}},
-		"an origin without scheme":  {"", []string{"--allowed-origins=app.example.com"}, []string{"--allowed-origins"}},
-		"a proxy without prefix":    {"", []string{"--trusted-proxies=10.0.0.1"}, []string{"--trusted-proxies"}},
-		"another database":          {"", []string{"--database-url=mysql://root:hunter2@db/x"}, []string{"--database-url"}},
-		"three mistakes":            {"", []string{"--mode=test", "--listen=x", "--mail=never"}, []string{"--mode", "--listen", "--mail"}},
-		"production with nothing":   {"", []string{"--mode=production"}, []string{"--public-url", "--smtp-url", "--secret-key-file"}},
-		"a key file that is absent": {"", []string{"--mode=production", "--public-url=https://x.example", "--mail=none", "--secret-key-file=/nowhere/key"}, []string{"--secret-key-file"}},
-		"a key that is too short":   {"", []string{"--mode=production", "--public-url=https://x.example", "--mail=none", "--secret-key-file=" + keyFile(t, "AAEC\n")}, []string{"--secret-key-file"}},
+		"an unknown flag":             {"", []string{"--lisen=:1"}, []string{"--lisen"}},
+		"an unknown setting":          {"lisen: :1\n", nil, []string{"lisen"}},
+		"a file that is not YAML":     {"listen: [", nil, []string{"YAML"}},
+		"an unknown mode":             {"", []string{"--mode=test"}, []string{"--mode"}},
+		"an address without port":     {"", []string{"--listen=localhost"}, []string{"--listen"}},
+		"a public URL with a path":    {"", []string{"--public-url=https://id.example.com/x"}, []string{"--public-url"}},
+		"an origin without scheme":    {"", []string{"--allowed-origins=app.example.com"}, []string{"--allowed-origins"}},
+		"a proxy without prefix":      {"", []string{"--trusted-proxies=10.0.0.1"}, []string{"--trusted-proxies"}},
+		"another database":            {"", []string{"--database-url=mysql://root:hunter2@db/x"}, []string{"--database-url"}},
+		"three mistakes":              {"", []string{"--mode=test", "--listen=x", "--mail=never"}, []string{"--mode", "--listen", "--mail"}},
+		"production with nothing":     {"", []string{"--mode=production"}, []string{"--public-url", "--smtp-url", "--secret-key-file"}},
+		"a key file that is absent":   {"", []string{"--mode=production", "--public-url=https://x.example", "--mail=none", "--secret-key-file=/nowhere/key"}, []string{"--secret-key-file"}},
+		"a gateway without secret":    {"", []string{"--sms-webhook-url=https://sms.example/send"}, []string{"--sms-webhook-secret"}},
+		"a secret without gateway":    {"", []string{"--sms-webhook-secret=whsec_hunter2"}, []string{"--sms-webhook-url"}},
+		"a secret that is too short":  {"", []string{"--sms-webhook-url=https://sms.example/?key=hunter2", "--sms-webhook-secret=whsec_aHVudGVyMg=="}, []string{"--sms-webhook-url"}},
+		"a gateway of another scheme": {"", []string{"--sms-webhook-url=ftp://x:hunter2@sms.example", "--sms-webhook-secret=whsec_" + strings.TrimSpace(goodKey)}, []string{"--sms-webhook-url"}},
+		"a key that is too short":     {"", []string{"--mode=production", "--public-url=https://x.example", "--mail=none", "--secret-key-file=" + keyFile(t, "AAEC\n")}, []string{"--secret-key-file"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,6 +106,14 @@ func TestFlagsWinOverEnvironmentOverFile(t *testing.T) {
 	t.Setenv("GUILDHALL_MAIL_FROM", "env@example.com")
 	c, err := parse(t, "listen: 127.0.0.1:1\nmail-from: file@example.com\nlog-format: json\nallowed-origins: [https://A.example.com/]\n", "--listen=127.0.0.1:3")
 	if err != nil || c.Listen != "127.0.0.1:3" || c.MailFrom != "env@example.com" || c.LogFormat != "json" || len(c.AllowedOrigins) != 1 || c.AllowedOrigins[0] != "https://a.example.com" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestGatewayOfTextMessages(t *testing.T) {
+	t.Setenv("GUILDHALL_SMS_WEBHOOK_SECRET", "whsec_"+strings.TrimSpace(goodKey))
+	c, err := parse(t, "sms-webhook-url: http://10.0.0.7:9000/send\n")
+	if err != nil || c.SMSWebhookURL != "http://10.0.0.7:9000/send" || c.SMSWebhookSecret == "" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }

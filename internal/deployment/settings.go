@@ -42,6 +42,12 @@ type PhoneField struct {
 	WhatsAppVerificationAllowed bool `json:"whatsapp_verification_allowed"`
 }
 
+// Verifiable reports whether a code may be sent to a number. Which way it goes,
+// as a text message or by WhatsApp, is up to the gateway.
+func (f PhoneField) Verifiable() bool {
+	return f.Enabled && (f.SMSVerificationAllowed || f.WhatsAppVerificationAllowed)
+}
+
 // UsernameField also has the lengths of a username.
 type UsernameField struct {
 	Field

@@ -1,5 +1,5 @@
-// Package mailbox keeps mails instead of sending them, and shows them at
-// /dev/mailbox. It is for staging only: whoever reaches the page reads every
+// Package mailbox keeps mails and text messages instead of sending them, and
+// shows them at /dev/mailbox. It is for staging only: whoever reaches the page reads every
 // code and link, so the server does not mount it in production.
 package mailbox
 
@@ -38,7 +38,7 @@ type Mailbox struct {
 // NewMailbox keeps messages in db.
 func NewMailbox(db *database.DB) *Mailbox { return &Mailbox{db: db} }
 
-// Send stores a mail, once however often it is called.
+// Send stores a message, once however often it is called.
 func (b *Mailbox) Send(ctx context.Context, m mail.Rendered) error {
 	links, err := json.Marshal(append([]string{}, m.Links...))
 	if err != nil {
@@ -73,14 +73,14 @@ type message struct {
 	SentAt  clock.Time `json:"sent_at"`
 }
 
-// messages are the n newest to an address, typed in any case, or of a whole
-// deployment when it is empty; the newest first.
+// messages are the n newest to an address, typed in any case, or to a telephone,
+// or of a whole deployment when it is empty; the newest first.
 func (b *Mailbox) messages(ctx context.Context, deployment id.Deployment, to string, n int32) ([]message, error) {
 	var (
 		rows []MailboxMessage
 		err  error
 	)
-	if to = strings.ToLower(strings.TrimSpace(to)); to == "" {
+	if to = recipient(to); to == "" {
 		rows, err = New(b.db).Messages(ctx, MessagesParams{DeploymentID: deployment, N: n})
 	} else {
 		rows, err = New(b.db).MessagesTo(ctx, MessagesToParams{DeploymentID: deployment, Recipient: to, N: n})
@@ -95,6 +95,16 @@ func (b *Mailbox) messages(ctx context.Context, deployment id.Deployment, to str
 		}
 	}
 	return list, nil
+}
+
+// recipient is an address or number as it is stored. The "+" of a number is a
+// blank where nobody encoded it in the address of the page.
+func recipient(typed string) string {
+	typed = strings.ToLower(strings.TrimSpace(typed))
+	if typed != "" && strings.Trim(typed, "0123456789") == "" {
+		return "+" + typed
+	}
+	return typed
 }
 
 func (b *Mailbox) message(ctx context.Context, deployment id.Deployment, mail id.Mail) (message, error) {

@@ -110,6 +110,31 @@ func TestJSON(t *testing.T) {
 	})
 }
 
+// The "+" of a number arrives as a blank when nobody encoded it.
+func TestTextMessages(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		box, h := newMailbox(t, db)
+		send(t, box, mail.Rendered{ID: 10, Kind: "phone_code", To: "+41791234567", Text: "123456 is <b>your</b> code.", Code: "123456"})
+		send(t, box, mail.Rendered{ID: 11, To: "ana@acme.example", Subject: "Join"})
+		for _, to := range []string{"+41791234567", "%2B41791234567", "41791234567"} {
+			var list []struct{ To, Kind, Code, Text, Subject, HTML string }
+			if err := json.Unmarshal(get(h, "/dev/mailbox/messages?to="+to).Body.Bytes(), &list); err != nil {
+				t.Fatal(err)
+			}
+			if len(list) != 1 || list[0].To != "+41791234567" || list[0].Kind != "phone_code" || list[0].Code != "123456" || list[0].Subject != "" || list[0].HTML != "" {
+				t.Errorf("to %s: %+v", to, list)
+			}
+			if page := get(h, "/dev/mailbox?to="+to).Body.String(); !strings.Contains(page, "&lt;b&gt;your&lt;/b&gt; code.") || strings.Contains(page, "Join") {
+				t.Errorf("to %s: %s", to, page)
+			}
+		}
+		page := get(h, "/dev/mailbox/10").Body.String()
+		if !strings.Contains(page, "&lt;b&gt;your&lt;/b&gt; code.") || strings.Contains(page, "<iframe") || strings.Contains(page, "From") {
+			t.Error(page)
+		}
+	})
+}
+
 func TestPages(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		box, h := newMailbox(t, db)

@@ -1,6 +1,6 @@
-// Package onetime is the one-time codes that people copy from a mail. A code
-// works once, for ten minutes and five tries, for the subject and the purpose
-// it was made for; a newer one replaces it.
+// Package onetime is the one-time codes that people copy from a mail or a text
+// message. A code works once, for ten minutes and five tries, for the subject
+// and the purpose it was made for; a newer one replaces it.
 package onetime
 
 import (
@@ -19,8 +19,8 @@ import (
 
 // The refusals of codes.
 var (
-	ErrMissing = fault.New(fault.Invalid, "missing_verification_code", "Enter the code from the mail we sent you.")
-	ErrInvalid = fault.New(fault.Invalid, "INVALID_CODE", "This code is not right. Check the newest mail, or ask for a new code.")
+	ErrMissing = fault.New(fault.Invalid, "missing_verification_code", "Enter the code we sent you.")
+	ErrInvalid = fault.New(fault.Invalid, "INVALID_CODE", "This code is not right. Check the newest message, or ask for a new code.")
 	ErrExpired = fault.New(fault.Invalid, "verification_code_expired", "This code has expired. Ask for a new one.")
 )
 

@@ -11,9 +11,10 @@ import (
 )
 
 // Announce tells a person of a change of their account by mail to the addresses
-// that were verified before it. Flooding these addresses until no more mail is
-// let out must not keep people from securing their account, so the change then
-// happens without.
+// that were verified before it, and whoever has none by text message to the
+// numbers that are verified now. Flooding these until no more is let out must
+// not keep people from securing their account, so the change then happens
+// without.
 func Announce(ctx context.Context, tx *database.Tx, outbox *mail.Outbox, d *deployment.Deployment, person id.User, to []Email, heading, sentence string) error {
 	app := d.Settings.UI.AppName
 	for _, address := range to {
@@ -26,6 +27,22 @@ func Announce(ctx context.Context, tx *database.Tx, outbox *mail.Outbox, d *depl
 			},
 		})
 		if err != nil && !errors.Is(err, mail.ErrTooMany) {
+			return err
+		}
+	}
+	if len(to) > 0 {
+		return nil
+	}
+	phones, err := VerifiedPhones(ctx, tx, person)
+	if err != nil {
+		return err
+	}
+	for _, phone := range phones {
+		err := outbox.QueueText(ctx, tx, mail.Text{
+			Deployment: d.ID, Subject: int64(person), To: string(phone), Kind: "account_changed",
+			Body: app + ": " + sentence + " If this was not you, tell the people who run " + app + " at once.",
+		})
+		if err != nil && !errors.Is(err, mail.ErrTooMany) && !errors.Is(err, mail.ErrNoTexts) {
 			return err
 		}
 	}

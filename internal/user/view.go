@@ -49,8 +49,8 @@ type SocialConnection struct {
 // Authenticator is an enrolled TOTP generator.
 type Authenticator struct {
 	ID        id.Authenticator `json:"id"`
-	CreatedAt clock.Time `json:"created_at"`
-	Verified  bool       `json:"verified"`
+	CreatedAt clock.Time       `json:"created_at"`
+	Verified  bool             `json:"verified"`
 }
 
 // Segment is a named group of people.
