@@ -5,6 +5,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/account"
 	"github.com/guildhall-id/guildhall/internal/config"
+	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/platform/limit"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
@@ -17,6 +18,7 @@ type limits struct {
 	invitations organization.Limits
 	signIn      signin.Limits
 	account     account.Limits
+	factors     factor.Limits
 }
 
 // limitsOf is a profile: strict for production, and for staging so wide that a
@@ -33,6 +35,7 @@ func limitsOf(profile string) limits {
 				PerLookup:  limit.Rate{Count: 20, Per: time.Minute},
 			},
 			account: account.Limits{Tries: limit.Rate{Count: 60, Per: time.Hour, Burst: 20}},
+			factors: factor.Limits{Tries: limit.Rate{Count: 20, Per: time.Hour, Burst: 10}},
 		}
 	}
 	wide := limit.Rate{Count: 1_000_000, Per: time.Minute}
@@ -41,5 +44,6 @@ func limitsOf(profile string) limits {
 		invitations: organization.Limits{}, // none
 		signIn:      signin.Limits{PerClient: wide, PerAccount: wide, PerAddress: wide, PerLookup: wide},
 		account:     account.Limits{Tries: wide},
+		factors:     factor.Limits{Tries: wide},
 	}
 }

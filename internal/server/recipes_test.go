@@ -59,6 +59,12 @@ var recipes = map[string]func(*testing.T, *stage, caller) try{
 	"MakeEmailPrimary":         ofAddress(verified),
 	"DeleteUserEmailAddress":   ofAddress(verified),
 
+	"GenerateAuthenticator": ofNewcomer(),
+	"VerifyAuthenticator":   verifyAuthenticator,
+	"DeleteAuthenticator":   deleteAuthenticator,
+	"GenerateBackupCodes":   ofEnrolled,
+	"RegenerateBackupCodes": ofEnrolled,
+
 	"CreateOrganization":      with("name", "Another"),
 	"UpdateOrganization":      inTenant("description", "Changed"),
 	"DeleteOrganization":      inOwnTenant,

@@ -49,6 +49,8 @@ type tenant struct {
 
 	pending string // an invitation that waits
 	attempt string // of the founder, to sign in once more
+
+	authenticator string // of the owner, not verified
 }
 
 // tenant founds one with custom roles.

@@ -74,8 +74,9 @@ func newServer(t *testing.T, dialect database.Dialect, change func(*config.Confi
 	return s, log
 }
 
-// offerLinks has people sign in by mailed links too, which is not the default.
-func offerLinks(t *testing.T) func(*config.Config) {
+// offerAll has people sign in by mailed links too, and set up second factors,
+// which is not the default.
+func offerAll(t *testing.T) func(*config.Config) {
 	return func(c *config.Config) {
 		key, err := c.Key()
 		if err != nil {
@@ -97,6 +98,7 @@ func offerLinks(t *testing.T) func(*config.Config) {
 		ctx := access.WithCaller(t.Context(), &access.Caller{Deployment: d.ID})
 		if err := settings.Change(ctx, func(to *deployment.Settings) {
 			to.Auth.MagicLink.Enabled, to.Auth.FactorsEnabled.EmailMagicLink = true, true
+			to.Auth.BackupCode.Enabled, to.Auth.FactorsEnabled.BackupCode, to.Auth.FactorsEnabled.Authenticator = true, true, true
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -107,12 +109,13 @@ func offerLinks(t *testing.T) func(*config.Config) {
 func newWorld(t *testing.T, dialect database.Dialect) *world {
 	t.Helper()
 	w := &world{secrets: &secrets{}}
-	w.Server, w.log = newServer(t, dialect, offerLinks(t))
+	w.Server, w.log = newServer(t, dialect, offerAll(t))
 	w.documents = readDescriptions(t, w.API)
 	w.founder, w.stranger, w.neighbour = w.person(t, "Fay Founder"), w.person(t, "Sam Stranger"), w.person(t, "Nell Neighbour")
 	w.next = w.tenant(t, w.person(t, "Olga Owner"), "Next door")
 	w.next.join(t, w.neighbour, post{adminRole, adminRole})
 	w.next.pending = w.next.invite(t, "pending@next.example", w.next.workspace).text(t, "data.id")
+	w.next.authenticator = w.next.owner.post(t, "/me/authenticator").must(t, http.StatusOK).text(t, "data.id")
 	again := w.browser()
 	a := again.post(t, "/auth/signin", "strategy", "email_otp", "email", w.next.owner.email).must(t, http.StatusOK)
 	w.next.attempt = a.text(t, "data.signin_attempts.-1.id")
