@@ -18,6 +18,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/config"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/mailbox"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/pages"
@@ -113,7 +114,7 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if s.Deployment, err = deployments.Ensure(ctx, "Guildhall"); err != nil {
 		return err
 	}
-	transport, box, err := s.mailTransport(o.Config)
+	transport, texts, box, err := s.transports(o.Config)
 	if err != nil {
 		return err
 	}
@@ -122,8 +123,11 @@ func (s *Server) build(ctx context.Context, o Options) error {
 		return err
 	}
 	s.jobs = job.New(s.db, s.log)
-	outbox := mail.NewOutbox(s.db, s.jobs, key, transport, o.Config.MailFrom, limits.mail)
+	outbox := mail.NewOutbox(s.db, s.jobs, key, transport, o.Config.MailFrom, limits.mail).CarryTexts(texts)
 	sessions := session.NewService(s.db, deployments, key, trustedProxies(o.Config.TrustedProxies))
+	factors := factor.NewService(factor.Needs{
+		DB: s.db, Deployments: deployments, Sessions: sessions, Outbox: outbox, Key: key, Limits: limits.factors, Now: o.Now,
+	})
 	organizations := organization.NewService(s.db, deployments, sessions, outbox, key, limits.invitations)
 	signins := signin.NewService(signin.Needs{
 		DB: s.db, Deployments: deployments, Sessions: sessions, Organizations: organizations,
@@ -135,7 +139,7 @@ func (s *Server) build(ctx context.Context, o Options) error {
 		Passwords: passwords, Outbox: outbox, Key: key, Limits: limits.account, Now: o.Now,
 	})
 	if s.API, err = api.New(api.Options{
-		Operations:    Operations(deployments, sessions, signins, accounts, organizations),
+		Operations:    Operations(deployments, sessions, signins, accounts, factors, organizations),
 		Authenticator: sessions, Logger: s.log, Version: o.Version,
 	}); err != nil {
 		return err
@@ -147,29 +151,43 @@ func (s *Server) build(ctx context.Context, o Options) error {
 }
 
 // Operations are those of every feature.
-func Operations(deployments *deployment.Service, sessions *session.Service, signins *signin.Service, accounts *account.Service, organizations *organization.Service) []api.Operation {
+func Operations(deployments *deployment.Service, sessions *session.Service, signins *signin.Service, accounts *account.Service, factors *factor.Service, organizations *organization.Service) []api.Operation {
 	var all []api.Operation
-	for _, feature := range []interface{ Operations() []api.Operation }{deployments, sessions, signins, accounts, organizations} {
+	for _, feature := range []interface{ Operations() []api.Operation }{deployments, sessions, signins, accounts, factors, organizations} {
 		all = append(all, feature.Operations()...)
 	}
 	return all
 }
 
-// mailTransport is where mail goes: the mail server, the mailbox or nowhere.
-func (s *Server) mailTransport(c config.Config) (mail.Transport, *mailbox.Mailbox, error) {
+// transports are where mails and text messages go: to their server and gateway
+// or, in staging, to the mailbox, which is nil when neither goes there. In
+// production, mail is switched off explicitly, and text messages are refused
+// without a gateway.
+func (s *Server) transports(c config.Config) (mails, texts mail.Transport, box *mailbox.Mailbox, err error) {
 	switch {
 	case c.Mail == config.NoMail:
-		return mail.None, nil, nil
+		mails = mail.None
 	case c.SMTPURL != "":
-		transport, err := mail.ParseTransport(c.SMTPURL)
-		if err != nil {
-			return nil, nil, fmt.Errorf("--smtp-url: %w", err)
+		if mails, err = mail.ParseTransport(c.SMTPURL); err != nil {
+			return nil, nil, nil, fmt.Errorf("--smtp-url: %w", err)
 		}
-		return transport, nil, nil
-	default:
-		box := mailbox.NewMailbox(s.db)
-		return box, box, nil
 	}
+	if c.SMSWebhookURL != "" {
+		if texts, err = mail.ParseGateway(c.SMSWebhookURL, c.SMSWebhookSecret); err != nil {
+			return nil, nil, nil, fmt.Errorf("--sms-webhook-url: %w", err)
+		}
+	}
+	if c.Mode == config.Production || mails != nil && texts != nil {
+		return mails, texts, nil, nil
+	}
+	box = mailbox.NewMailbox(s.db)
+	if mails == nil {
+		mails = box
+	}
+	if texts == nil {
+		texts = box
+	}
+	return mails, texts, box, nil
 }
 
 func trustedProxies(networks []string) (trusted session.TrustedProxies) {
