@@ -95,8 +95,13 @@ func (c *deploymentSetCommand) Run(out io.Writer) (err error) {
 
 func (c *deploymentSetCommand) print(out io.Writer, changed []deployment.Difference) error {
 	var b strings.Builder
+	texts := false
 	for _, d := range changed {
 		fmt.Fprintf(&b, "%s: %s → %s\n", d.Path, d.Before, d.After)
+		texts = texts || d.Path == "auth_settings.phone_number.enabled" && string(d.After) == "true"
+	}
+	if texts {
+		b.WriteString("In production, codes reach telephones only with --sms-webhook-url: see docs/text-messages.md.\n")
 	}
 	switch {
 	case len(changed) == 0:

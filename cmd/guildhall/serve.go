@@ -30,6 +30,7 @@ func (c *serveCommand) Run() error {
 	fmt.Printf("Guildhall is ready at %s (%s)\n", s.URL, c.Mode)
 	fmt.Printf("  publishable key  %s\n", s.Deployment.PublishableKey())
 	fmt.Printf("  mail             %s\n", mailPlace(c.Config, s.URL))
+	fmt.Printf("  text messages    %s\n", textPlace(c.Config, s.URL))
 	fmt.Printf("  data             %s\n", dataPlace(c.Config))
 	fmt.Printf("  health, metrics  %s\n", s.OpsURL)
 	err = s.Wait(ctx)
@@ -49,6 +50,19 @@ func mailPlace(c config.Config, url string) string {
 		return "goes to the mail server"
 	default:
 		return url + "/dev/mailbox"
+	}
+}
+
+// textPlace says where text messages go, without the address of the gateway,
+// which may hold a password.
+func textPlace(c config.Config, url string) string {
+	switch {
+	case c.SMSWebhookURL != "":
+		return "go to the gateway"
+	case c.Mode == config.Staging:
+		return url + "/dev/mailbox"
+	default:
+		return "are refused (no --sms-webhook-url)"
 	}
 }
 

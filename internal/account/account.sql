@@ -8,7 +8,7 @@ SELECT * FROM users WHERE id = @id AND deployment_id = @deployment_id AND ended_
 -- name: SaveProfile :exec
 UPDATE users SET first_name = @first_name, last_name = @last_name, username = @username, username_key = sqlc.narg('username_key'),
     search = @search, second_factor_policy = @second_factor_policy, profile_picture_url = @profile_picture_url,
-    primary_email_address_id = @primary_email_address_id, updated_at = @now
+    primary_email_address_id = @primary_email_address_id, primary_phone_number_id = @primary_phone_number_id, updated_at = @now
 WHERE id = @id;
 
 -- name: TouchPerson :exec

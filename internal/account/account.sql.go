@@ -202,8 +202,8 @@ func (q *Queries) Person(ctx context.Context, arg PersonParams) (User, error) {
 const saveProfile = `-- name: SaveProfile :exec
 UPDATE users SET first_name = $1, last_name = $2, username = $3, username_key = $4,
     search = $5, second_factor_policy = $6, profile_picture_url = $7,
-    primary_email_address_id = $8, updated_at = $9
-WHERE id = $10
+    primary_email_address_id = $8, primary_phone_number_id = $9, updated_at = $10
+WHERE id = $11
 `
 
 type SaveProfileParams struct {
@@ -215,6 +215,7 @@ type SaveProfileParams struct {
 	SecondFactorPolicy    string
 	ProfilePictureURL     string
 	PrimaryEmailAddressID id.EmailAddress
+	PrimaryPhoneNumberID  id.PhoneNumber
 	Now                   clock.Time
 	ID                    id.User
 }
@@ -229,6 +230,7 @@ func (q *Queries) SaveProfile(ctx context.Context, arg SaveProfileParams) error 
 		arg.SecondFactorPolicy,
 		arg.ProfilePictureURL,
 		arg.PrimaryEmailAddressID,
+		arg.PrimaryPhoneNumberID,
 		arg.Now,
 		arg.ID,
 	)

@@ -39,13 +39,25 @@ func (s *Service) deleteAccount(ctx context.Context, in deleteAccountInput) (Mes
 		if err != nil {
 			return err
 		}
+		phones, err := user.VerifiedPhones(ctx, tx, me.ID)
+		if err != nil {
+			return err
+		}
 		if err := s.organizations.LeaveAll(ctx, tx); err != nil {
 			return err
 		}
 		if err := s.sessions.EndAll(ctx, tx, caller, d); err != nil {
 			return err
 		}
+		// While the numbers are there, for whoever has no address.
+		err = s.announce(ctx, tx, d, me.ID, to, "Your account was deleted", "Your account at "+d.Settings.UI.AppName+" was deleted.")
+		if err != nil {
+			return err
+		}
 		if err := q.EndAddresses(ctx, EndAddressesParams{UserID: me.ID, Now: tx.Now}); err != nil {
+			return err
+		}
+		if err := q.EndPhones(ctx, EndPhonesParams{UserID: me.ID, Now: tx.Now}); err != nil {
 			return err
 		}
 		if err := picture.Drop(ctx, tx, me.ID); err != nil {
@@ -54,13 +66,10 @@ func (s *Service) deleteAccount(ctx context.Context, in deleteAccountInput) (Mes
 		if err := factor.Drop(ctx, tx, me.ID); err != nil {
 			return err
 		}
-		if err := record(ctx, tx, me.ID, "user.deleted", map[string]any{"before": me.profile(), "emails": to}); err != nil {
+		if err := record(ctx, tx, me.ID, "user.deleted", map[string]any{"before": me.profile(), "emails": to, "phone_numbers": phones}); err != nil {
 			return err
 		}
-		if err := q.EndPerson(ctx, EndPersonParams{ID: me.ID, Now: tx.Now}); err != nil {
-			return err
-		}
-		return s.announce(ctx, tx, d, me.ID, to, "Your account was deleted", "Your account at "+d.Settings.UI.AppName+" was deleted.")
+		return q.EndPerson(ctx, EndPersonParams{ID: me.ID, Now: tx.Now})
 	})
 	if err != nil {
 		return Message{}, err

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,21 +189,18 @@ func codeMail(d *deployment.Deployment, claim user.Claim, code string) mail.Mess
 type verifyAddressInput struct {
 	ID   id.EmailAddress `path:"id"`
 	Code string          `query:"code" doc:"The code; it may be in the body instead."`
-	Body struct {
-		Code             string `json:"code,omitempty" maxLength:"100"`
-		VerificationCode string `json:"verification_code,omitempty" maxLength:"100"`
-	}
+	Body enteredCode
 }
 
-// code is the first one that is sent.
-func (in verifyAddressInput) code() string {
-	for _, code := range []string{in.Code, in.Body.Code, in.Body.VerificationCode} {
-		if code != "" {
-			return code
-		}
-	}
-	return ""
+// enteredCode is a code by either of its names.
+type enteredCode struct {
+	Code             string `json:"code,omitempty" maxLength:"100"`
+	VerificationCode string `json:"verification_code,omitempty" maxLength:"100"`
 }
+
+// or is the first code that is sent: that of the address of the request, else
+// one of the body.
+func (e enteredCode) or(code string) string { return cmp.Or(code, e.Code, e.VerificationCode) }
 
 // verifyAddress proves a claimed address. The first verified address of a
 // person is their primary one.
@@ -211,7 +209,8 @@ func (s *Service) verifyAddress(ctx context.Context, in verifyAddressInput) (Mes
 	if err != nil {
 		return Message{}, err
 	}
-	if in.code() == "" {
+	code := in.Body.or(in.Code)
+	if code == "" {
 		return Message{}, onetime.ErrMissing
 	}
 	if err := s.allow(caller.User, "code"); err != nil {
@@ -223,7 +222,7 @@ func (s *Service) verifyAddress(ctx context.Context, in verifyAddressInput) (Mes
 		if err != nil {
 			return err
 		}
-		if wrong, err = s.codes.Check(ctx, tx, provesAddress, id.Subject(claim.ID), in.code()); err != nil || wrong != nil {
+		if wrong, err = s.codes.Check(ctx, tx, provesAddress, id.Subject(claim.ID), code); err != nil || wrong != nil {
 			return err // the try is committed
 		}
 		before, err := user.VerifiedEmails(ctx, tx, me.ID)

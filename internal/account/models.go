@@ -46,3 +46,16 @@ type UserEmailAddress struct {
 	UpdatedAt            clock.Time
 	EndedAt              clock.Time
 }
+
+type UserPhoneNumber struct {
+	ID             id.PhoneNumber
+	DeploymentID   id.Deployment
+	UserID         id.User
+	PhoneNumber    string
+	CountryCode    string
+	NationalNumber string
+	VerifiedAt     clock.Time
+	CreatedAt      clock.Time
+	UpdatedAt      clock.Time
+	EndedAt        clock.Time
+}

@@ -21,15 +21,16 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "GetUser",
 			Route:   "GET /me",
 			Summary: "Read the signed-in person.",
+			Access:  access.Enrolling(),
 			Handle:  api.Handle(s.getUser),
 		},
 		{
 			ID:      "UpdateUser",
 			Route:   "POST /me",
-			Summary: "Change one's names, username, primary address or second factor policy. What is not sent stays.",
+			Summary: "Change one's names, username, primary address or number, or second factor policy. What is not sent stays.",
 			Errors: []*fault.Error{
 				user.ErrNameInvalid, user.ErrUsernameInvalid, user.ErrUsernameExists, user.ErrBannedKeyword, deployment.ErrFeatureDisabled,
-				ErrRequired, ErrEmailNotFound, ErrEmailUnverified, factor.ErrNoFactor, access.ErrStaleSignIn,
+				ErrRequired, ErrEmailNotFound, ErrEmailUnverified, ErrPhoneNotFound, ErrPhoneUnverified, factor.ErrNoFactor, access.ErrStaleSignIn,
 			},
 			Handle: api.Handle(s.updateUser),
 		},
@@ -80,9 +81,11 @@ func (s *Service) Operations() []api.Operation {
 	}
 	list = append(list, s.emailOperations()...)
 	for i := range list {
-		list[i].Access = access.SignedIn()
+		if !list[i].Access.Declared() {
+			list[i].Access = access.SignedIn()
+		}
 	}
-	return list
+	return append(list, s.phoneOperations()...)
 }
 
 func (s *Service) emailOperations() []api.Operation {

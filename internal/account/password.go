@@ -104,7 +104,7 @@ func (s *Service) replacePassword(ctx context.Context, caller *access.Caller, d 
 		if err != nil {
 			return err
 		}
-		if hash == "" && !canSignInByMail(d, to) {
+		if hash == "" && !canSignInByMail(d, to) && !me.canSignInByPhone(d) {
 			return ErrNoAlternative
 		}
 		if err := user.ReplacePassword(ctx, tx, me.ID, hash); err != nil {

@@ -44,6 +44,7 @@ type updateUserInput struct {
 		LastName              *string          `json:"last_name,omitempty" maxLength:"400" clear:"true"`
 		Username              *string          `json:"username,omitempty" maxLength:"100" clear:"true"`
 		PrimaryEmailAddressID *id.EmailAddress `json:"primary_email_address_id,omitempty"`
+		PrimaryPhoneNumberID  *id.PhoneNumber  `json:"primary_phone_number_id,omitempty"`
 		SecondFactorPolicy    string           `json:"second_factor_policy,omitempty" enum:"none,optional,enforced"`
 		RemoveProfilePicture  bool             `json:"remove_profile_picture,omitempty"`
 	}
@@ -72,14 +73,8 @@ func (s *Service) updateUser(ctx context.Context, in updateUserInput) (out user.
 				return err
 			}
 		}
-		if primary := in.Body.PrimaryEmailAddressID; primary != nil && *primary != 0 {
-			if err := d.StepUp(caller, tx.Now); err != nil && *primary != me.PrimaryEmailAddressID {
-				return err
-			}
-			if _, err := verified(ctx, q, me.ID, *primary); err != nil {
-				return err
-			}
-			after.PrimaryEmailAddressID = *primary
+		if err := after.choosePrimaries(ctx, q, d.StepUp(caller, tx.Now), in); err != nil {
+			return err
 		}
 		if err := save(ctx, tx, me, after); err != nil {
 			return err
@@ -88,6 +83,30 @@ func (s *Service) updateUser(ctx context.Context, in updateUserInput) (out user.
 		return err
 	})
 	return out, err
+}
+
+// choosePrimaries gives the person the primary address and number that are sent,
+// which have to be verified. stale is why they may not change now, or nil.
+func (u *User) choosePrimaries(ctx context.Context, q *Queries, stale error, in updateUserInput) error {
+	if email := in.Body.PrimaryEmailAddressID; email != nil && *email != 0 && *email != u.PrimaryEmailAddressID {
+		if stale != nil {
+			return stale
+		}
+		if _, err := verified(ctx, q, u.ID, *email); err != nil {
+			return err
+		}
+		u.PrimaryEmailAddressID = *email
+	}
+	if phone := in.Body.PrimaryPhoneNumberID; phone != nil && *phone != 0 && *phone != u.PrimaryPhoneNumberID {
+		if stale != nil {
+			return stale
+		}
+		if err := verifiedPhone(ctx, q, u.ID, *phone); err != nil {
+			return err
+		}
+		u.PrimaryPhoneNumberID = *phone
+	}
+	return nil
 }
 
 // permitsPolicy is nil when the person may have a policy. One that asks for a
@@ -178,10 +197,11 @@ type profile struct {
 	SecondFactorPolicy string          `json:"second_factor_policy"`
 	ProfilePictureURL  string          `json:"profile_picture_url"`
 	PrimaryEmail       id.EmailAddress `json:"primary_email_address_id"`
+	PrimaryPhone       id.PhoneNumber  `json:"primary_phone_number_id"`
 }
 
 func (u User) profile() profile {
-	return profile{u.FirstName, u.LastName, u.Username, u.SecondFactorPolicy, u.ProfilePictureURL, u.PrimaryEmailAddressID}
+	return profile{u.FirstName, u.LastName, u.Username, u.SecondFactorPolicy, u.ProfilePictureURL, u.PrimaryEmailAddressID, u.PrimaryPhoneNumberID}
 }
 
 // save writes a changed profile and what people are found by.
@@ -202,7 +222,7 @@ func save(ctx context.Context, tx *database.Tx, before, after User) error {
 		ID: after.ID, FirstName: after.FirstName, LastName: after.LastName, Username: after.Username, UsernameKey: after.UsernameKey,
 		Search:             user.SearchText(after.FirstName, after.LastName, after.Username, primary),
 		SecondFactorPolicy: after.SecondFactorPolicy, ProfilePictureURL: after.ProfilePictureURL,
-		PrimaryEmailAddressID: after.PrimaryEmailAddressID, Now: tx.Now,
+		PrimaryEmailAddressID: after.PrimaryEmailAddressID, PrimaryPhoneNumberID: after.PrimaryPhoneNumberID, Now: tx.Now,
 	})
 	if database.IsUnique(err, "users_username") {
 		return user.ErrUsernameExists

@@ -68,6 +68,8 @@ func (s *stage) foreign(t *testing.T, route, name string) string {
 			return next.pending
 		case strings.Contains(route, " /me/email-addresses/"):
 			return next.owner.get(t, "/me/email-addresses").text(t, "data.0.id")
+		case strings.Contains(route, " /me/phone-numbers/"):
+			return next.phone
 		case strings.Contains(route, " /me/authenticator/"):
 			return next.authenticator
 		case strings.Contains(route, " /me/signins/"):
@@ -100,6 +102,8 @@ func (s *stage) foreign(t *testing.T, route, name string) string {
 		return next.owner.get(t, "/session").text(t, "data.active_signin.id")
 	case "authenticator_id":
 		return next.authenticator
+	case "primary_phone_number_id":
+		return next.phone
 	case "primary_email_address_id":
 		return next.owner.get(t, "/me/email-addresses").text(t, "data.0.id")
 	case "attempt_identifier", "attempt":

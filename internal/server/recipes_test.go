@@ -58,6 +58,13 @@ var recipes = map[string]func(*testing.T, *stage, caller) try{
 	"AttemptEmailVerification": ofAddress(coded),
 	"MakeEmailPrimary":         ofAddress(verified),
 	"DeleteUserEmailAddress":   ofAddress(verified),
+	"GetUserPhoneNumbers":      plain,
+	"AddPhoneNumber":           addPhone,
+	"GetPhoneNumber":           ofPhone(unverified),
+	"PreparePhoneVerification": ofPhone(unverified),
+	"AttemptPhoneVerification": ofPhone(coded),
+	"MakePhonePrimary":         ofPhone(verified),
+	"DeletePhoneNumber":        ofPhone(verified),
 
 	"GenerateAuthenticator": ofNewcomer(),
 	"VerifyAuthenticator":   verifyAuthenticator,

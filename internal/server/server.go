@@ -118,6 +118,9 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if texts == nil && s.Deployment.Settings.Auth.PhoneNumber.Verifiable() {
+		s.log.Warn("text messages are refused: set --sms-webhook-url, or switch auth_settings.phone_number off")
+	}
 	passwords, err := user.NewPasswords()
 	if err != nil {
 		return err

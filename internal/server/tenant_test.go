@@ -51,6 +51,7 @@ type tenant struct {
 	attempt string // of the founder, to sign in once more
 
 	authenticator string // of the owner, not verified
+	phone         string // likewise
 }
 
 // tenant founds one with custom roles.

@@ -99,6 +99,7 @@ func offerAll(t *testing.T) func(*config.Config) {
 		if err := settings.Change(ctx, func(to *deployment.Settings) {
 			to.Auth.MagicLink.Enabled, to.Auth.FactorsEnabled.EmailMagicLink = true, true
 			to.Auth.BackupCode.Enabled, to.Auth.FactorsEnabled.BackupCode, to.Auth.FactorsEnabled.Authenticator = true, true, true
+			to.Auth.PhoneNumber.Enabled, to.Auth.FactorsEnabled.PhoneOTP = true, true
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -116,6 +117,7 @@ func newWorld(t *testing.T, dialect database.Dialect) *world {
 	w.next.join(t, w.neighbour, post{adminRole, adminRole})
 	w.next.pending = w.next.invite(t, "pending@next.example", w.next.workspace).text(t, "data.id")
 	w.next.authenticator = w.next.owner.post(t, "/me/authenticator").must(t, http.StatusOK).text(t, "data.id")
+	w.next.phone = w.next.owner.post(t, "/me/phone-numbers", "phone_number", w.newPhone()).must(t, http.StatusOK).text(t, "data.id")
 	again := w.browser()
 	a := again.post(t, "/auth/signin", "strategy", "email_otp", "email", w.next.owner.email).must(t, http.StatusOK)
 	w.next.attempt = a.text(t, "data.signin_attempts.-1.id")
