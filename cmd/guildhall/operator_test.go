@@ -108,6 +108,10 @@ func TestDeploymentGetAndSet(t *testing.T) {
 		if out, err = run(t, url, "deployment", "get", "ui_settings.support_page_url"); err != nil || out != "https://acme.test/help?a=1&b=2\n" {
 			t.Errorf("got %q, %v", out, err)
 		}
+		out, err = run(t, url, "deployment", "set", "--dry-run", "auth_settings.phone_number.enabled=true")
+		if err != nil || !strings.Contains(out, "--sms-webhook-url") {
+			t.Errorf("switching phone numbers on says %q, %v", out, err)
+		}
 		lines := events(t, url, "--name=deployment.*")
 		if len(lines) != 2 || lines[0].Actor != nil || !strings.HasPrefix(lines[0].UserAgent, "guildhall deployment set") || lines[0].Subject == nil ||
 			!strings.Contains(string(lines[0].Data), `"before":{"auth_settings.alternate_first_factors":["email_otp"]`) {

@@ -179,7 +179,8 @@ type B2BSettings struct {
 	OrganizationPermissions       access.Permissions  `json:"organization_permissions"`
 }
 
-// CountryRestrictions limit sign-up by country.
+// CountryRestrictions have the countries (ISO 3166-1) whose phone numbers may be
+// used.
 type CountryRestrictions struct {
 	Enabled      bool     `json:"enabled"`
 	CountryCodes []string `json:"country_codes"`

@@ -111,7 +111,7 @@ func (o *office) fails(t testing.TB, to string) (reason string) {
 	return ""
 }
 
-// A text message reaches the gateway with a signature that the public library
+// R7: a text message reaches the gateway with a signature that the public library
 // accepts, as one JSON object, and again after a failure with the same id and
 // body.
 func TestGatewayTakesTextMessages(t *testing.T) {
@@ -169,7 +169,7 @@ func TestGatewayTakesTextMessages(t *testing.T) {
 	})
 }
 
-// What the gateway says decides whether a message is tried again; nothing that
+// S35 and S37: what the gateway says decides whether a message is tried again; nothing that
 // it answers is kept, for it may repeat the message, and nobody is sent on.
 func TestGatewayAnswers(t *testing.T) {
 	elsewhere := 0
