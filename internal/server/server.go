@@ -133,7 +133,7 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	})
 	organizations := organization.NewService(s.db, deployments, sessions, outbox, key, limits.invitations)
 	signins := signin.NewService(signin.Needs{
-		DB: s.db, Deployments: deployments, Sessions: sessions, Organizations: organizations,
+		DB: s.db, Deployments: deployments, Sessions: sessions, Organizations: organizations, Factors: factors,
 		Passwords: passwords, Outbox: outbox, Key: key, Limits: limits.signIn, Now: o.Now,
 		Origins: o.Config.AllowedOrigins,
 	})

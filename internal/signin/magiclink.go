@@ -14,6 +14,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
 	"github.com/guildhall-id/guildhall/internal/session"
+	"github.com/guildhall-id/guildhall/internal/user"
 )
 
 // The refusals of links.
@@ -34,21 +35,25 @@ func offersLinks(d *deployment.Deployment) bool {
 }
 
 // sendLink mails a new link for an attempt, in place of an older one.
-func (s *Service) sendLink(ctx context.Context, tx *database.Tx, d *deployment.Deployment, attempt open, redirect string) error {
+func (s *Service) sendLink(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, redirect string) (Prepared, error) {
+	to := user.Email(a.signIn.Identifier)
+	if err := allow(s.addresses, string(to)); err != nil {
+		return Prepared{}, err
+	}
 	token := secret.Token()
 	err := New(tx).PutLink(ctx, PutLinkParams{
-		SigninAttemptID: attempt.signIn.ID, Hash: secret.Hash(token), Now: tx.Now, ExpiresAt: tx.Now.Add(linkLife),
+		SigninAttemptID: a.signIn.ID, Hash: secret.Hash(token), Now: tx.Now, ExpiresAt: tx.Now.Add(linkLife),
 	})
 	if err != nil {
-		return err
+		return Prepared{}, err
 	}
 	app := d.Settings.UI.AppName
-	return s.send(ctx, tx, attempt.known, mail.Message{
-		Deployment: d.ID, Subject: int64(attempt.subject), To: string(attempt.email), Kind: "magic_link",
+	return Prepared{MaskedEmail: to.Masked()}, s.send(ctx, tx, a.signIn.UserID != 0, mail.Message{
+		Deployment: d.ID, Subject: int64(a.signIn.ID), To: string(to), Kind: "magic_link",
 		Content: mail.Content{
 			AppName: app, Subject: "Your link to sign in to " + app, Heading: "Sign in to " + app,
 			Paragraphs: []string{"Follow this link to sign in.", "It works for 15 minutes, once."},
-			Action:     &mail.Action{Label: "Sign in", URL: linkURL(d, token, attempt.signIn.ID, redirect)},
+			Action:     &mail.Action{Label: "Sign in", URL: linkURL(d, token, a.signIn.ID, redirect)},
 			Footer:     "If you did not ask for this link, you can ignore this mail. Nobody can sign in without it.",
 		},
 	})
@@ -98,7 +103,7 @@ func (s *Service) verifyMagicLink(ctx context.Context, in verifyMagicLinkInput) 
 			return session.Including{}, err
 		}
 		if a.SessionID == browser {
-			return s.finishSignIn(ctx, tx, caller, d, browser, a)
+			return s.finishSignIn(ctx, tx, caller, d, a)
 		}
 		if d.Settings.Auth.MagicLink.RequireSameDevice {
 			return session.Including{}, ErrLinkElsewhere
@@ -108,20 +113,24 @@ func (s *Service) verifyMagicLink(ctx context.Context, in verifyMagicLinkInput) 
 }
 
 // OpenLink signs in the browser of ctx as verifyMagicLink does, for the server's
-// own page, and says where to go on: to redirect if that is allowed, else to
-// the default.
+// own page, and says where to go on: to the sign-in page when steps remain, else
+// to redirect if that is allowed, else to the default.
 func (s *Service) OpenLink(ctx context.Context, token, attempt, redirect string) (string, error) {
 	in := verifyMagicLinkInput{Token: token}
 	var err error
 	if in.Attempt, err = id.Parse[id.SignInAttempt](attempt); err != nil {
 		return "", ErrLinkInvalid
 	}
-	if _, err := s.verifyMagicLink(ctx, in); err != nil {
+	view, err := s.verifyMagicLink(ctx, in)
+	if err != nil {
 		return "", err
 	}
 	d, err := s.deployments.Current(ctx)
 	if err != nil {
 		return "", err
+	}
+	if last := view.SignInAttempts[len(view.SignInAttempts)-1]; !last.Completed {
+		return withParameter(d.Settings.UI.SignInPageURL, "signin_attempt_id", last.ID.String()), nil
 	}
 	return s.redirect(d, redirect), nil
 }
@@ -138,8 +147,8 @@ func openLink(ctx context.Context, tx *database.Tx, d *deployment.Deployment, in
 	}
 	a, err := q.AttemptOfLink(ctx, AttemptOfLinkParams{ID: used, DeploymentID: d.ID, Now: tx.Now})
 	a, err = database.OrNotFound(a, err, ErrLinkInvalid)
-	if err == nil && a.UserID == 0 {
-		err = ErrLinkInvalid // nobody was sent this link
+	if err == nil && (a.UserID == 0 || a.FirstFactorAt != 0) {
+		err = ErrLinkInvalid // nobody was sent this link, or it was followed already
 	}
 	return a, err
 }
@@ -149,13 +158,11 @@ func (s *Service) finishElsewhere(ctx context.Context, tx *database.Tx, caller *
 	if err := New(tx).EndSignInAttempt(ctx, EndSignInAttemptParams{ID: a.ID, Now: tx.Now}); err != nil {
 		return session.Including{}, err
 	}
-	own := a
-	var err error
-	if own.ID, err = beginSignIn(ctx, tx, d, browser, a.UserID, a.Identifier, a.Method, ""); err != nil {
+	own, err := beginSignIn(ctx, tx, d, SigninAttempt{SessionID: browser, UserID: a.UserID, Identifier: a.Identifier, Method: a.Method})
+	if err != nil {
 		return session.Including{}, err
 	}
-	own.SessionID = browser
-	return s.finishSignIn(ctx, tx, caller, d, browser, own)
+	return s.finishSignIn(ctx, tx, caller, d, own)
 }
 
 // send queues a mail to somebody who is known. For anybody else it does the

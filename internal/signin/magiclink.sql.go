@@ -13,7 +13,7 @@ import (
 )
 
 const attemptOfLink = `-- name: AttemptOfLink :one
-SELECT id, deployment_id, session_id, user_id, identifier, method, steps, first_factor_at, second_factor_at, signin_id, created_at, updated_at, expires_at, completed_at FROM signin_attempts
+SELECT id, deployment_id, session_id, user_id, identifier, method, steps, first_factor_at, second_factor_at, signin_id, created_at, updated_at, expires_at, completed_at, second_methods, second_factor, second_address, second_tries, missing_fields FROM signin_attempts
 WHERE id = $1 AND deployment_id = $2 AND completed_at IS NULL AND expires_at > $3
 `
 
@@ -42,6 +42,11 @@ func (q *Queries) AttemptOfLink(ctx context.Context, arg AttemptOfLinkParams) (S
 		&i.UpdatedAt,
 		&i.ExpiresAt,
 		&i.CompletedAt,
+		&i.SecondMethods,
+		&i.SecondFactor,
+		&i.SecondAddress,
+		&i.SecondTries,
+		&i.MissingFields,
 	)
 	return i, err
 }

@@ -24,6 +24,11 @@ type SigninAttempt struct {
 	UpdatedAt      clock.Time
 	ExpiresAt      clock.Time
 	CompletedAt    clock.Time
+	SecondMethods  string
+	SecondFactor   string
+	SecondAddress  string
+	SecondTries    int64
+	MissingFields  string
 }
 
 type SignupAttempt struct {

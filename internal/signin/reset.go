@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -152,8 +153,8 @@ type resetPasswordInput struct {
 	}
 }
 
-// resetPassword sets the password and signs the person in here, and out
-// everywhere else. The hash is computed outside of the transaction, and only
+// resetPassword sets the password and signs the person in here, once a second
+// factor is proven where that is asked for, and out everywhere else. The hash is computed outside of the transaction, and only
 // for a token that works.
 func (s *Service) resetPassword(ctx context.Context, in resetPasswordInput) (session.View, error) {
 	caller := access.CallerOf(ctx)
@@ -188,8 +189,10 @@ func (s *Service) finishReset(ctx context.Context, tx *database.Tx, caller *acce
 	if used, err = database.OrNotFound(used, err, ErrResetInvalid); err != nil {
 		return session.Including{}, err
 	}
-	email := user.Email(used.Email)
-	if err := owns(ctx, tx, d, email, used.UserID, ErrResetInvalid); err != nil {
+	if err := owns(ctx, tx, d, used.Email, used.UserID); err != nil {
+		if errors.Is(err, ErrBadAttempt) {
+			err = ErrResetInvalid
+		}
 		return session.Including{}, err
 	}
 	if err := q.EndResetsOfUser(ctx, EndResetsOfUserParams{UserID: used.UserID, Now: tx.Now}); err != nil {
@@ -201,17 +204,17 @@ func (s *Service) finishReset(ctx context.Context, tx *database.Tx, caller *acce
 	if err := s.sessions.EndAll(ctx, tx, &access.Caller{Deployment: d.ID, User: used.UserID}, d); err != nil {
 		return session.Including{}, err
 	}
-	attempt, err := beginSignIn(ctx, tx, d, browser, used.UserID, used.Email, strategyPassword, "")
+	a, err := beginSignIn(ctx, tx, d, SigninAttempt{SessionID: browser, UserID: used.UserID, Identifier: used.Email, Method: strategyPassword})
 	if err != nil {
 		return session.Including{}, err
 	}
-	if err := s.completeSignIn(ctx, tx, caller, d, browser, attempt, used.UserID, strategyPassword); err != nil {
+	if err := s.advance(ctx, tx, caller, d, a); err != nil {
 		return session.Including{}, err
 	}
 	if err := s.sessions.Renew(ctx, tx, caller, d); err != nil {
 		return session.Including{}, err
 	}
-	return session.Including{SignIn: attempt}, s.announceReset(ctx, tx, d, used.UserID)
+	return session.Including{SignIn: a.ID}, s.announceReset(ctx, tx, d, used.UserID)
 }
 
 // announceReset writes the change down and tells it to every address of the

@@ -12,26 +12,139 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
 )
 
+const advanceSignIn = `-- name: AdvanceSignIn :one
+UPDATE signin_attempts SET steps = $1, first_factor_at = $2, second_factor_at = $3,
+    second_factor = $4, second_methods = $5, missing_fields = $6, updated_at = $7
+WHERE id = $8 AND session_id = $9 AND steps = $10 AND completed_at IS NULL AND expires_at > $7
+RETURNING id
+`
+
+type AdvanceSignInParams struct {
+	Steps          string
+	FirstFactorAt  clock.Time
+	SecondFactorAt clock.Time
+	SecondFactor   string
+	SecondMethods  string
+	MissingFields  string
+	Now            clock.Time
+	ID             id.SignInAttempt
+	SessionID      id.Session
+	Was            string
+}
+
+// The current step is done, these remain. No row when another request has done
+// it already.
+func (q *Queries) AdvanceSignIn(ctx context.Context, arg AdvanceSignInParams) (id.SignInAttempt, error) {
+	row := q.db.QueryRow(ctx, advanceSignIn,
+		arg.Steps,
+		arg.FirstFactorAt,
+		arg.SecondFactorAt,
+		arg.SecondFactor,
+		arg.SecondMethods,
+		arg.MissingFields,
+		arg.Now,
+		arg.ID,
+		arg.SessionID,
+		arg.Was,
+	)
+	var id id.SignInAttempt
+	err := row.Scan(&id)
+	return id, err
+}
+
+const advanceSignUp = `-- name: AdvanceSignUp :one
+UPDATE signup_attempts SET steps = $1, email_verified_at = $2, phone_verified_at = $3, updated_at = $4
+WHERE id = $5 AND session_id = $6 AND steps = $7 AND completed_at IS NULL AND expires_at > $4
+RETURNING id
+`
+
+type AdvanceSignUpParams struct {
+	Steps           string
+	EmailVerifiedAt clock.Time
+	PhoneVerifiedAt clock.Time
+	Now             clock.Time
+	ID              id.SignUpAttempt
+	SessionID       id.Session
+	Was             string
+}
+
+// The current step is done. No row when another request has done it already.
+func (q *Queries) AdvanceSignUp(ctx context.Context, arg AdvanceSignUpParams) (id.SignUpAttempt, error) {
+	row := q.db.QueryRow(ctx, advanceSignUp,
+		arg.Steps,
+		arg.EmailVerifiedAt,
+		arg.PhoneVerifiedAt,
+		arg.Now,
+		arg.ID,
+		arg.SessionID,
+		arg.Was,
+	)
+	var id id.SignUpAttempt
+	err := row.Scan(&id)
+	return id, err
+}
+
+const claimantOfEmail = `-- name: ClaimantOfEmail :one
+SELECT u.id, u.password_hash, u.disabled_at, u.first_name FROM user_email_addresses e JOIN users u ON u.id = e.user_id
+WHERE e.deployment_id = $1 AND e.email = $2 AND e.verified_at IS NULL AND e.ended_at IS NULL AND u.ended_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM user_email_addresses v WHERE v.user_id = u.id AND v.verified_at IS NOT NULL AND v.ended_at IS NULL)
+ORDER BY e.id LIMIT 1
+`
+
+type ClaimantOfEmailParams struct {
+	DeploymentID id.Deployment
+	Email        string
+}
+
+type ClaimantOfEmailRow struct {
+	ID           id.User
+	PasswordHash string
+	DisabledAt   clock.Time
+	FirstName    string
+}
+
+// Who came first with an address that nobody has proven, and has proven none.
+func (q *Queries) ClaimantOfEmail(ctx context.Context, arg ClaimantOfEmailParams) (ClaimantOfEmailRow, error) {
+	row := q.db.QueryRow(ctx, claimantOfEmail, arg.DeploymentID, arg.Email)
+	var i ClaimantOfEmailRow
+	err := row.Scan(
+		&i.ID,
+		&i.PasswordHash,
+		&i.DisabledAt,
+		&i.FirstName,
+	)
+	return i, err
+}
+
 const completeSignInAttempt = `-- name: CompleteSignInAttempt :one
-UPDATE signin_attempts SET steps = '', first_factor_at = $1, signin_id = $2, completed_at = $1, updated_at = $1
-WHERE id = $3 AND session_id = $4 AND completed_at IS NULL
+UPDATE signin_attempts SET steps = '', first_factor_at = $1, second_factor_at = $2,
+    second_factor = $3, missing_fields = '', signin_id = $4, completed_at = $5, updated_at = $5
+WHERE id = $6 AND session_id = $7 AND steps = $8 AND completed_at IS NULL AND expires_at > $5
 RETURNING id
 `
 
 type CompleteSignInAttemptParams struct {
-	Now       clock.Time
-	SigninID  id.SignIn
-	ID        id.SignInAttempt
-	SessionID id.Session
+	FirstFactorAt  clock.Time
+	SecondFactorAt clock.Time
+	SecondFactor   string
+	SigninID       id.SignIn
+	Now            clock.Time
+	ID             id.SignInAttempt
+	SessionID      id.Session
+	Was            string
 }
 
 // No row when another request has completed it already.
 func (q *Queries) CompleteSignInAttempt(ctx context.Context, arg CompleteSignInAttemptParams) (id.SignInAttempt, error) {
 	row := q.db.QueryRow(ctx, completeSignInAttempt,
-		arg.Now,
+		arg.FirstFactorAt,
+		arg.SecondFactorAt,
+		arg.SecondFactor,
 		arg.SigninID,
+		arg.Now,
 		arg.ID,
 		arg.SessionID,
+		arg.Was,
 	)
 	var id id.SignInAttempt
 	err := row.Scan(&id)
@@ -39,14 +152,14 @@ func (q *Queries) CompleteSignInAttempt(ctx context.Context, arg CompleteSignInA
 }
 
 const completeSignUpAttempt = `-- name: CompleteSignUpAttempt :one
-UPDATE signup_attempts SET steps = '', email_verified_at = $1, user_id = $2, completed_at = $1, updated_at = $1
-WHERE id = $3 AND session_id = $4 AND completed_at IS NULL
+UPDATE signup_attempts SET user_id = $1, completed_at = $2, updated_at = $2
+WHERE id = $3 AND session_id = $4 AND steps = '' AND completed_at IS NULL
 RETURNING id
 `
 
 type CompleteSignUpAttemptParams struct {
-	Now       clock.Time
 	UserID    id.User
+	Now       clock.Time
 	ID        id.SignUpAttempt
 	SessionID id.Session
 }
@@ -54,8 +167,8 @@ type CompleteSignUpAttemptParams struct {
 // No row when another request has completed it already.
 func (q *Queries) CompleteSignUpAttempt(ctx context.Context, arg CompleteSignUpAttemptParams) (id.SignUpAttempt, error) {
 	row := q.db.QueryRow(ctx, completeSignUpAttempt,
-		arg.Now,
 		arg.UserID,
+		arg.Now,
 		arg.ID,
 		arg.SessionID,
 	)
@@ -76,6 +189,35 @@ type ExtendAttemptsParams struct {
 
 func (q *Queries) ExtendAttempts(ctx context.Context, arg ExtendAttemptsParams) error {
 	_, err := q.db.Exec(ctx, extendAttempts, arg.AttemptsEndAt, arg.Now, arg.ID)
+	return err
+}
+
+const fillProfile = `-- name: FillProfile :exec
+UPDATE users SET first_name = $1, last_name = $2, username = $3, username_key = $4,
+    search = $5, updated_at = $6
+WHERE id = $7
+`
+
+type FillProfileParams struct {
+	FirstName   string
+	LastName    string
+	Username    string
+	UsernameKey *string
+	Search      string
+	Now         clock.Time
+	ID          id.User
+}
+
+func (q *Queries) FillProfile(ctx context.Context, arg FillProfileParams) error {
+	_, err := q.db.Exec(ctx, fillProfile,
+		arg.FirstName,
+		arg.LastName,
+		arg.Username,
+		arg.UsernameKey,
+		arg.Search,
+		arg.Now,
+		arg.ID,
+	)
 	return err
 }
 
@@ -113,25 +255,28 @@ func (q *Queries) InsertSignInAttempt(ctx context.Context, arg InsertSignInAttem
 
 const insertSignUpAttempt = `-- name: InsertSignUpAttempt :exec
 INSERT INTO signup_attempts (id, deployment_id, session_id, first_name, last_name, email, typed_email, username, phone_number, phone_country,
-    password_hash, invitation_id, steps, created_at, updated_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '',
-    $9, $10, $11, $12, $12, $13)
+    password_hash, invitation_id, steps, email_verified_at, created_at, updated_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+    $11, $12, $13, $14, $15, $15, $16)
 `
 
 type InsertSignUpAttemptParams struct {
-	ID           id.SignUpAttempt
-	DeploymentID id.Deployment
-	SessionID    id.Session
-	FirstName    string
-	LastName     string
-	Email        string
-	TypedEmail   string
-	Username     string
-	PasswordHash string
-	InvitationID id.Invitation
-	Steps        string
-	Now          clock.Time
-	ExpiresAt    clock.Time
+	ID              id.SignUpAttempt
+	DeploymentID    id.Deployment
+	SessionID       id.Session
+	FirstName       string
+	LastName        string
+	Email           string
+	TypedEmail      string
+	Username        string
+	PhoneNumber     string
+	PhoneCountry    string
+	PasswordHash    string
+	InvitationID    id.Invitation
+	Steps           string
+	EmailVerifiedAt clock.Time
+	Now             clock.Time
+	ExpiresAt       clock.Time
 }
 
 func (q *Queries) InsertSignUpAttempt(ctx context.Context, arg InsertSignUpAttemptParams) error {
@@ -144,17 +289,87 @@ func (q *Queries) InsertSignUpAttempt(ctx context.Context, arg InsertSignUpAttem
 		arg.Email,
 		arg.TypedEmail,
 		arg.Username,
+		arg.PhoneNumber,
+		arg.PhoneCountry,
 		arg.PasswordHash,
 		arg.InvitationID,
 		arg.Steps,
+		arg.EmailVerifiedAt,
 		arg.Now,
 		arg.ExpiresAt,
 	)
 	return err
 }
 
+const lockPerson = `-- name: LockPerson :one
+SELECT u.first_name, u.last_name, u.username, u.username_key, u.password_hash, u.second_factor_policy, u.disabled_at,
+    CAST(COALESCE((SELECT e.email FROM user_email_addresses e WHERE e.id = u.primary_email_address_id), '') AS TEXT) AS primary_email,
+    EXISTS (SELECT 1 FROM user_email_addresses e WHERE e.user_id = u.id AND e.ended_at IS NULL) AS has_email,
+    EXISTS (SELECT 1 FROM user_phone_numbers p WHERE p.user_id = u.id AND p.ended_at IS NULL) AS has_phone
+FROM users u WHERE u.id = $1 AND u.deployment_id = $2 AND u.ended_at IS NULL FOR UPDATE
+`
+
+type LockPersonParams struct {
+	ID           id.User
+	DeploymentID id.Deployment
+}
+
+type LockPersonRow struct {
+	FirstName          string
+	LastName           string
+	Username           string
+	UsernameKey        *string
+	PasswordHash       string
+	SecondFactorPolicy string
+	DisabledAt         clock.Time
+	PrimaryEmail       string
+	HasEmail           bool
+	HasPhone           bool
+}
+
+// What decides how a sign-in goes on. Whoever sets up a second factor meanwhile
+// waits, and the other way round.
+func (q *Queries) LockPerson(ctx context.Context, arg LockPersonParams) (LockPersonRow, error) {
+	row := q.db.QueryRow(ctx, lockPerson, arg.ID, arg.DeploymentID)
+	var i LockPersonRow
+	err := row.Scan(
+		&i.FirstName,
+		&i.LastName,
+		&i.Username,
+		&i.UsernameKey,
+		&i.PasswordHash,
+		&i.SecondFactorPolicy,
+		&i.DisabledAt,
+		&i.PrimaryEmail,
+		&i.HasEmail,
+		&i.HasPhone,
+	)
+	return i, err
+}
+
+const noteSecondAddress = `-- name: NoteSecondAddress :exec
+UPDATE signin_attempts SET second_address = $1, updated_at = $2 WHERE id = $3 AND session_id = $4
+`
+
+type NoteSecondAddressParams struct {
+	SecondAddress string
+	Now           clock.Time
+	ID            id.SignInAttempt
+	SessionID     id.Session
+}
+
+func (q *Queries) NoteSecondAddress(ctx context.Context, arg NoteSecondAddressParams) error {
+	_, err := q.db.Exec(ctx, noteSecondAddress,
+		arg.SecondAddress,
+		arg.Now,
+		arg.ID,
+		arg.SessionID,
+	)
+	return err
+}
+
 const openSignInAttempt = `-- name: OpenSignInAttempt :one
-SELECT id, deployment_id, session_id, user_id, identifier, method, steps, first_factor_at, second_factor_at, signin_id, created_at, updated_at, expires_at, completed_at FROM signin_attempts
+SELECT id, deployment_id, session_id, user_id, identifier, method, steps, first_factor_at, second_factor_at, signin_id, created_at, updated_at, expires_at, completed_at, second_methods, second_factor, second_address, second_tries, missing_fields FROM signin_attempts
 WHERE session_id = $1 AND (id = $2 OR $3::boolean) AND completed_at IS NULL AND expires_at > $4
 ORDER BY id DESC LIMIT 1
 `
@@ -190,6 +405,11 @@ func (q *Queries) OpenSignInAttempt(ctx context.Context, arg OpenSignInAttemptPa
 		&i.UpdatedAt,
 		&i.ExpiresAt,
 		&i.CompletedAt,
+		&i.SecondMethods,
+		&i.SecondFactor,
+		&i.SecondAddress,
+		&i.SecondTries,
+		&i.MissingFields,
 	)
 	return i, err
 }
@@ -239,4 +459,32 @@ func (q *Queries) OpenSignUpAttempt(ctx context.Context, arg OpenSignUpAttemptPa
 		&i.CompletedAt,
 	)
 	return i, err
+}
+
+const trySecondFactor = `-- name: TrySecondFactor :one
+UPDATE signin_attempts SET second_tries = second_tries + 1, updated_at = $1
+WHERE id = $2 AND session_id = $3 AND steps = $4 AND second_tries < $5 AND completed_at IS NULL AND expires_at > $1
+RETURNING second_tries
+`
+
+type TrySecondFactorParams struct {
+	Now       clock.Time
+	ID        id.SignInAttempt
+	SessionID id.Session
+	Steps     string
+	Most      int64
+}
+
+// Counts the try before the code is compared. No row after the last one.
+func (q *Queries) TrySecondFactor(ctx context.Context, arg TrySecondFactorParams) (int64, error) {
+	row := q.db.QueryRow(ctx, trySecondFactor,
+		arg.Now,
+		arg.ID,
+		arg.SessionID,
+		arg.Steps,
+		arg.Most,
+	)
+	var second_tries int64
+	err := row.Scan(&second_tries)
+	return second_tries, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/organization"
@@ -31,9 +32,10 @@ import (
 // door is the sign-in of a fresh deployment, with a clock to move.
 type door struct {
 	*Service
-	t     *testing.T
-	d     *deployment.Deployment
-	clock *atomic.Int64
+	t       *testing.T
+	d       *deployment.Deployment
+	clock   *atomic.Int64
+	factors *factor.Service
 }
 
 const password = "correct horse battery"
@@ -57,9 +59,12 @@ func eachLimited(t *testing.T, rate limit.Rate, body func(*door)) {
 		d, err := deployments.Ensure(t.Context(), "Test")
 		must(t, err)
 		sessions := session.NewService(db, deployments, key, nil)
-		outbox := mail.NewOutbox(db, job.New(db, slog.Default()), key, mail.None, "no-reply@example.com", mail.WideLimits)
-		body(&door{t: t, d: d, clock: &clock, Service: NewService(Needs{
-			DB: db, Deployments: deployments, Sessions: sessions, Passwords: passwords, Outbox: outbox, Key: key, Now: now,
+		outbox := mail.NewOutbox(db, job.New(db, slog.Default()), key, mail.None, "no-reply@example.com", mail.WideLimits).CarryTexts(mail.None)
+		factors := factor.NewService(factor.Needs{
+			DB: db, Deployments: deployments, Sessions: sessions, Outbox: outbox, Key: key, Limits: factor.Limits{Tries: rate}, Now: now,
+		})
+		body(&door{t: t, d: d, clock: &clock, factors: factors, Service: NewService(Needs{
+			DB: db, Deployments: deployments, Sessions: sessions, Factors: factors, Passwords: passwords, Outbox: outbox, Key: key, Now: now,
 			Organizations: organization.NewService(db, deployments, sessions, outbox, key, organization.Limits{}),
 			Limits:        Limits{PerClient: rate, PerAccount: rate, PerAddress: rate, PerLookup: rate},
 			Origins:       []string{"https://app.example.com"},

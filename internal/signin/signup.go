@@ -28,6 +28,8 @@ type signUpInput struct {
 		LastName       string `json:"last_name,omitempty" maxLength:"400"`
 		Username       string `json:"username,omitempty" maxLength:"100"`
 		Email          string `json:"email,omitempty" maxLength:"254"`
+		PhoneNumber    string `json:"phone_number,omitempty" maxLength:"50"`
+		PhoneCountry   string `json:"phone_country_code,omitempty" maxLength:"5" doc:"As +41."`
 		Password       string `json:"password,omitempty" maxLength:"1000"`
 		InviteToken    string `json:"invite_token,omitempty" maxLength:"400"`
 		ChallengeToken string `json:"challenge_token,omitempty" maxLength:"200"`
@@ -39,8 +41,9 @@ type application struct {
 	first, last  string
 	username     string
 	usernameKey  string
-	email        user.Email
+	email        user.Email // or empty
 	typed        string
+	phone        user.Phone // or empty
 	passwordHash string
 	invitation   organization.Invited
 	proven       bool // a mailed invitation has proven the address
@@ -66,37 +69,93 @@ func (s *Service) signUp(ctx context.Context, in signUpInput) (session.View, err
 		return session.View{}, err
 	}
 	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {
-		attempt, err := beginSignUp(ctx, tx, d, browser, form)
-		if err != nil || !form.proven {
-			return session.Including{SignUp: attempt}, err
+		a, err := beginSignUp(ctx, tx, d, browser, form)
+		if err != nil || a.Steps != "" {
+			return session.Including{SignUp: a.ID}, err
 		}
-		return session.Including{SignUp: attempt}, s.completeSignUp(ctx, tx, caller, d, browser, attempt, form, "invitation")
+		return session.Including{SignUp: a.ID}, s.completeSignUp(ctx, tx, caller, d, a)
 	})
 }
 
 // checkForm checks what is typed against the deployment's fields, restrictions
-// and people.
+// and people. A field that the deployment does not have is left out.
 func (s *Service) checkForm(ctx context.Context, d *deployment.Deployment, in signUpInput) (form application, err error) {
-	auth, b := d.Settings.Auth, in.Body
-	for _, f := range []struct {
-		field deployment.Field
-		value string
-		label string
-	}{
-		{auth.FirstName, b.FirstName, "first name"},
-		{auth.LastName, b.LastName, "last name"},
-		{auth.Username.Field, b.Username, "username"},
-		{deployment.Field{Enabled: true, Required: true}, b.Email, "e-mail address"},
-		{auth.Password, b.Password, "password"},
-	} {
-		if f.field.Enabled && f.field.Required && f.value == "" {
-			return form, errRequired.With("Please fill in the " + f.label + ".")
-		}
-	}
-	form.typed = b.Email
-	if form.email, err = user.ParseEmail(b.Email); err != nil {
+	if err := checkFields(d.Settings.Auth, in); err != nil {
 		return form, err
 	}
+	if form, err = parseForm(d.Settings.Auth, in); err != nil {
+		return form, err
+	}
+	if err := s.checkInvitation(ctx, d, &form, in.Body.InviteToken); err != nil {
+		return form, err
+	}
+	restrictions := d.Settings.Restrictions
+	if err := user.CheckWords(restrictions, form.first, form.last, form.username); err != nil {
+		return form, err
+	}
+	if form.email != "" {
+		if err := user.CheckEmail(restrictions, form.email); err != nil {
+			return form, err
+		}
+		if _, err := user.FindByVerifiedEmail(ctx, s.db, d.ID, form.email); !isNotFound(err) {
+			return form, taken(err, user.ErrEmailExists)
+		}
+	}
+	if form.phone != "" {
+		if err := user.CheckPhone(restrictions, form.phone); err != nil {
+			return form, err
+		}
+		if _, err := user.FindByVerifiedPhone(ctx, s.db, d.ID, form.phone); !isNotFound(err) {
+			return form, taken(err, user.ErrPhoneExists)
+		}
+	}
+	return form, nil
+}
+
+// taken is the refusal when somebody was found without an error.
+func taken(err, refusal error) error {
+	if err == nil {
+		return refusal
+	}
+	return err
+}
+
+// checkFields wants what the deployment requires, and at least one thing by
+// which the person can sign in again.
+func checkFields(auth deployment.AuthSettings, in signUpInput) error {
+	b, reachable := in.Body, false
+	for _, f := range []struct {
+		field  deployment.Field
+		value  string
+		label  string
+		enough bool // to sign in with
+	}{
+		{auth.FirstName, b.FirstName, "first name", false},
+		{auth.LastName, b.LastName, "last name", false},
+		{auth.Username.Field, b.Username, "username", b.Password != "" && auth.Password.Enabled && auth.FactorsEnabled.UsernamePassword},
+		{auth.EmailAddress.Field, b.Email, "e-mail address", true},
+		{auth.PhoneNumber.Field, b.PhoneNumber, "phone number", true},
+		{auth.Password, b.Password, "password", false},
+	} {
+		if f.field.Enabled && f.field.Required && f.value == "" {
+			return errRequired.With("Please fill in the " + f.label + ".")
+		}
+		reachable = reachable || f.field.Enabled && f.value != "" && f.enough
+	}
+	switch {
+	case reachable:
+		return nil
+	case auth.EmailAddress.Enabled:
+		return errRequired.With("Please fill in the e-mail address.")
+	case auth.PhoneNumber.Enabled:
+		return errRequired.With("Please fill in the phone number.")
+	}
+	return errRequired.With("Please fill in the username and the password.")
+}
+
+// parseForm brings what is typed into its normal form.
+func parseForm(auth deployment.AuthSettings, in signUpInput) (form application, err error) {
+	b := in.Body
 	if auth.FirstName.Enabled {
 		if form.first, err = user.ParseName(b.FirstName); err != nil {
 			return form, err
@@ -112,23 +171,18 @@ func (s *Service) checkForm(ctx context.Context, d *deployment.Deployment, in si
 			return form, err
 		}
 	}
-	if err := s.checkInvitation(ctx, d, &form, b.InviteToken); err != nil {
-		return form, err
+	if auth.EmailAddress.Enabled && b.Email != "" {
+		form.typed = b.Email
+		if form.email, err = user.ParseEmail(b.Email); err != nil {
+			return form, err
+		}
 	}
-	if err := user.CheckEmail(d.Settings.Restrictions, form.email); err != nil {
-		return form, err
+	if auth.PhoneNumber.Enabled && b.PhoneNumber != "" {
+		if form.phone, err = user.ParsePhone(b.PhoneNumber, b.PhoneCountry); err != nil {
+			return form, err
+		}
 	}
-	if err := user.CheckWords(d.Settings.Restrictions, form.first, form.last, form.username); err != nil {
-		return form, err
-	}
-	_, err = user.FindByVerifiedEmail(ctx, s.db, d.ID, form.email)
-	if err == nil {
-		return form, user.ErrEmailExists
-	}
-	if isNotFound(err) {
-		err = nil
-	}
-	return form, err
+	return form, nil
 }
 
 // checkInvitation looks up an invitation and enforces the sign-up mode. Only
@@ -167,39 +221,28 @@ func (s *Service) hashPassword(ctx context.Context, d *deployment.Deployment, pa
 	return s.passwords.Hash(ctx, password)
 }
 
-func beginSignUp(ctx context.Context, tx *database.Tx, d *deployment.Deployment, browser id.Session, form application) (id.SignUpAttempt, error) {
-	attempt, ends := database.NewID[id.SignUpAttempt](tx), tx.Now.Add(attemptLife)
+func beginSignUp(ctx context.Context, tx *database.Tx, d *deployment.Deployment, browser id.Session, form application) (SignupAttempt, error) {
+	a := SignupAttempt{
+		ID: database.NewID[id.SignUpAttempt](tx), DeploymentID: d.ID, SessionID: browser, FirstName: form.first, LastName: form.last,
+		Email: string(form.email), TypedEmail: form.typed, Username: form.username, PhoneNumber: string(form.phone), PasswordHash: form.passwordHash,
+		InvitationID: form.invitation.ID, Steps: form.steps(d.Settings.Auth), CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(attemptLife),
+	}
+	if form.phone != "" {
+		a.PhoneCountry = form.phone.CountryCode()
+	}
+	if form.proven {
+		a.EmailVerifiedAt = tx.Now
+	}
 	err := New(tx).InsertSignUpAttempt(ctx, InsertSignUpAttemptParams{
-		ID: attempt, DeploymentID: d.ID, SessionID: browser, FirstName: form.first, LastName: form.last,
-		Email: string(form.email), TypedEmail: form.typed, Username: form.username, PasswordHash: form.passwordHash,
-		InvitationID: form.invitation.ID, Steps: stepEmail, Now: tx.Now, ExpiresAt: ends,
+		ID: a.ID, DeploymentID: a.DeploymentID, SessionID: a.SessionID, FirstName: a.FirstName, LastName: a.LastName,
+		Email: a.Email, TypedEmail: a.TypedEmail, Username: a.Username, PhoneNumber: a.PhoneNumber, PhoneCountry: a.PhoneCountry,
+		PasswordHash: a.PasswordHash, InvitationID: a.InvitationID, Steps: a.Steps, EmailVerifiedAt: a.EmailVerifiedAt,
+		Now: tx.Now, ExpiresAt: a.ExpiresAt,
 	})
 	if err != nil {
-		return 0, err
+		return a, err
 	}
-	return attempt, extend(ctx, tx, browser, ends)
-}
-
-// completeSignUp creates the person and signs them in. Its caller has proven
-// the address.
-func (s *Service) completeSignUp(ctx context.Context, tx *database.Tx, caller *access.Caller, d *deployment.Deployment, browser id.Session, attempt id.SignUpAttempt, form application, strategy string) error {
-	person, err := user.Create(ctx, tx, user.NewUser{
-		Deployment: d.ID, FirstName: form.first, LastName: form.last, Username: form.username, UsernameKey: form.usernameKey,
-		PasswordHash: form.passwordHash, Email: form.email, TypedEmail: form.typed, Strategy: strategy,
-	})
-	if err != nil {
-		return err
-	}
-	done, err := New(tx).CompleteSignUpAttempt(ctx, CompleteSignUpAttemptParams{ID: attempt, SessionID: browser, UserID: person, Now: tx.Now})
-	if _, err = database.OrNotFound(done, err, ErrBadAttempt); err != nil {
-		return err
-	}
-	method := strategyCode
-	if form.passwordHash != "" {
-		method = strategyPassword
-	}
-	_, err = s.sessions.SignIn(ctx, tx, caller, d, browser, person, method)
-	return err
+	return a, extend(ctx, tx, browser, a.ExpiresAt)
 }
 
 // clientKey is what a client's tries are counted by: its address, or the /64

@@ -2,7 +2,6 @@ package signin
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
@@ -10,27 +9,63 @@ import (
 	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
-	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/session"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
-// open is an attempt of the caller's browser that waits for a code or a link.
+// open is an attempt of the caller's browser that is not over: one of the two.
 type open struct {
-	purpose onetime.Purpose
-	subject id.Subject
-	email   user.Email
-	known   bool // somebody is to get the code
-	signUp  SignupAttempt
-	signIn  SigninAttempt
+	signUp SignupAttempt
+	signIn SigninAttempt
 }
 
-// strategy is how the attempt goes on.
-func (a open) strategy() string {
-	if a.signIn.Method == strategyLink {
-		return strategyLink
+// step is what the attempt waits for.
+func (a open) step() string {
+	if a.signUp.ID != 0 {
+		return currentStep(a.signUp.Steps)
 	}
-	return strategyCode
+	return currentStep(a.signIn.Steps)
+}
+
+// subject is the attempt's id.
+func (a open) subject() id.Subject {
+	if a.signUp.ID != 0 {
+		return id.Subject(a.signUp.ID)
+	}
+	return id.Subject(a.signIn.ID)
+}
+
+// begun reports whether the browser has proven nothing in the attempt yet.
+func (a open) begun() bool { return a.signUp.ID != 0 || a.signIn.FirstFactorAt == 0 }
+
+// strategy is how the current step is proven, empty when no code or link does.
+func (a open) strategy() string {
+	switch a.step() {
+	case stepEmail, stepEmailCode:
+		return strategyCode
+	case stepPhone, stepPhoneCode:
+		return strategyPhone
+	case stepEmailLink:
+		return strategyLink
+	case stepSecond:
+		if contains(a.signIn.SecondMethods, strategyPhone) {
+			return strategyPhone
+		}
+	}
+	return ""
+}
+
+// purpose is what a code proves that is sent for the current step.
+func (a open) purpose() onetime.Purpose {
+	switch {
+	case a.signUp.ID != 0 && a.step() == stepPhone:
+		return forSignUpPhone
+	case a.signUp.ID != 0:
+		return forSignUp
+	case a.signIn.FirstFactorAt != 0:
+		return forSecondFactor
+	}
+	return forSignIn
 }
 
 // findOpen is the attempt with an id, or the newest of the browser, if it is
@@ -43,31 +78,26 @@ func (s *Service) findOpen(ctx context.Context, db database.DBTX, caller *access
 	q, now, newest := New(db), s.db.Now(), attempt == 0
 	if kind != "signup" {
 		a, err := q.OpenSignInAttempt(ctx, OpenSignInAttemptParams{SessionID: caller.Session.ID, ID: id.SignInAttempt(attempt), Newest: newest, Now: now})
-		if err == nil {
-			return open{forSignIn, id.Subject(a.ID), user.Email(a.Identifier), a.UserID != 0, SignupAttempt{}, a}, nil
-		}
-		if !database.IsNoRows(err) {
-			return open{}, err
+		if err == nil || !database.IsNoRows(err) {
+			return open{signIn: a}, err
 		}
 	}
 	if kind != "signin" {
 		a, err := q.OpenSignUpAttempt(ctx, OpenSignUpAttemptParams{SessionID: caller.Session.ID, ID: id.SignUpAttempt(attempt), Newest: newest, Now: now})
-		if err == nil {
-			return open{forSignUp, id.Subject(a.ID), user.Email(a.Email), true, a, SigninAttempt{}}, nil
-		}
-		if !database.IsNoRows(err) {
-			return open{}, err
+		if err == nil || !database.IsNoRows(err) {
+			return open{signUp: a}, err
 		}
 	}
 	return open{}, ErrBadAttempt
 }
 
 type prepareVerificationInput struct {
-	Attempt  id.Subject `query:"attempt_identifier" doc:"Absent for the newest open attempt of the browser."`
-	Kind     string     `query:"identifier_type" enum:"signin,signup"`
-	Strategy string     `query:"strategy" enum:"email_otp,phone_otp,magic_link" doc:"Absent for what the attempt asks for."`
-	Redirect string     `query:"redirect_uri" maxLength:"2000" doc:"Where a link leads back to. An address that is not allowed is replaced by the default."`
-	Body     struct {
+	Attempt    id.Subject `query:"attempt_identifier" doc:"Absent for the newest open attempt of the browser."`
+	Kind       string     `query:"identifier_type" enum:"signin,signup"`
+	Strategy   string     `query:"strategy" enum:"email_otp,phone_otp,magic_link" doc:"Absent for what the attempt asks for."`
+	Redirect   string     `query:"redirect_uri" maxLength:"2000" doc:"Where a link leads back to. An address that is not allowed is replaced by the default."`
+	LastDigits string     `query:"last_digits" pattern:"^[0-9]{4}$" doc:"Which of one's numbers gets the code of the second factor. Absent for the primary one."`
+	Body       struct {
 		ChallengeToken string `json:"challenge_token,omitempty" maxLength:"200"`
 	}
 }
@@ -76,68 +106,57 @@ type prepareVerificationInput struct {
 type Prepared struct {
 	OTPSent            bool   `json:"otp_sent"`
 	MaskedEmail        string `json:"masked_email"`
+	MaskedPhone        string `json:"masked_phone"`
 	VerificationMethod string `json:"verification_method"`
 }
 
-func (s *Service) prepareVerification(ctx context.Context, in prepareVerificationInput) (Prepared, error) {
+// prepareVerification sends what the current step asks for. A challenge is
+// wanted only until the first factor is proven: later forms do not send it.
+func (s *Service) prepareVerification(ctx context.Context, in prepareVerificationInput) (out Prepared, err error) {
 	caller := access.CallerOf(ctx)
 	d, err := s.deployments.Get(ctx, caller.Deployment)
 	if err != nil {
-		return Prepared{}, err
+		return out, err
 	}
-	if err := s.challenges.Check(d, in.Body.ChallengeToken); err != nil {
-		return Prepared{}, err
-	}
-	attempt, err := s.findOpen(ctx, s.db, caller, in.Attempt, in.Kind)
+	a, err := s.findOpen(ctx, s.db, caller, in.Attempt, in.Kind)
 	if err != nil {
-		return Prepared{}, err
+		return out, err
 	}
-	if in.Strategy != "" && in.Strategy != attempt.strategy() {
-		return Prepared{}, ErrStrategy
-	}
-	if err := allow(s.addresses, string(attempt.email)); err != nil {
-		return Prepared{}, err
-	}
-	err = s.db.InTx(ctx, func(tx *database.Tx) error {
-		if attempt.strategy() == strategyLink {
-			return s.sendLink(ctx, tx, d, attempt, s.redirect(d, in.Redirect))
+	if a.begun() {
+		if err := s.challenges.Check(d, in.Body.ChallengeToken); err != nil {
+			return out, err
 		}
-		return s.sendCode(ctx, tx, d, attempt)
+	}
+	strategy := a.strategy()
+	if strategy == "" || in.Strategy != "" && in.Strategy != strategy {
+		return out, ErrStrategy
+	}
+	err = s.db.InTx(ctx, func(tx *database.Tx) (err error) {
+		out, err = s.prepare(ctx, tx, d, a, in)
+		return err
 	})
 	if err != nil {
 		return Prepared{}, err
 	}
-	return Prepared{OTPSent: true, MaskedEmail: attempt.email.Masked(), VerificationMethod: attempt.strategy()}, nil
+	out.OTPSent, out.VerificationMethod = true, strategy
+	return out, nil
 }
 
-// sendCode mails a new code for an attempt, in place of an older one. At
-// sign-up there is nothing to hide: whoever asks too often is told.
-func (s *Service) sendCode(ctx context.Context, tx *database.Tx, d *deployment.Deployment, attempt open) error {
-	code, err := s.codes.Put(ctx, tx, d.ID, attempt.purpose, attempt.subject, string(attempt.email))
-	if err != nil {
-		return err
+// prepare sends the code or link of the current step.
+func (s *Service) prepare(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, in prepareVerificationInput) (Prepared, error) {
+	switch {
+	case a.signUp.ID != 0 && a.step() == stepPhone:
+		return s.sendSignUpText(ctx, tx, d, a)
+	case a.signUp.ID != 0:
+		return s.sendMail(ctx, tx, d, a, user.Email(a.signUp.Email), true)
+	case a.signIn.FirstFactorAt != 0:
+		return s.sendSecond(ctx, tx, d, a, in.LastDigits)
+	case a.step() == stepPhoneCode:
+		return s.sendSignInText(ctx, tx, d, a)
+	case a.step() == stepEmailLink:
+		return s.sendLink(ctx, tx, d, a, s.redirect(d, in.Redirect))
 	}
-	if attempt.purpose == forSignUp {
-		return s.outbox.Queue(ctx, tx, codeMail(d, attempt, code))
-	}
-	return s.send(ctx, tx, attempt.known, codeMail(d, attempt, code))
-}
-
-func codeMail(d *deployment.Deployment, attempt open, code string) mail.Message {
-	app := d.Settings.UI.AppName
-	heading, reason := "Your sign-in code", "Enter this code to sign in to "+app+"."
-	if attempt.purpose == forSignUp {
-		heading, reason = "Verify your address", "Enter this code to finish signing up to "+app+"."
-	}
-	return mail.Message{
-		Deployment: d.ID, Subject: int64(attempt.subject), To: string(attempt.email), Kind: "verification_code",
-		Content: mail.Content{
-			AppName: app, Subject: fmt.Sprintf("%s is your %s code", code, app), Heading: heading,
-			Paragraphs: []string{reason, "The code works for 10 minutes, once, in the browser where you asked for it."},
-			Code:       code,
-			Footer:     "If you did not ask for this code, you can ignore this mail. Nobody can sign in without it.",
-		},
-	}
+	return s.sendMail(ctx, tx, d, a, user.Email(a.signIn.Identifier), a.signIn.UserID != 0)
 }
 
 type attemptVerificationInput struct {
@@ -162,17 +181,22 @@ func (s *Service) attemptVerification(ctx context.Context, in attemptVerificatio
 	}
 	var wrong *fault.Error
 	view, err := s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (including session.Including, err error) {
-		attempt, err := s.findOpen(ctx, tx, caller, in.Attempt, in.Kind)
+		a, err := s.findOpen(ctx, tx, caller, in.Attempt, in.Kind)
 		if err != nil {
 			return including, err
 		}
-		if wrong, err = s.codes.Check(ctx, tx, attempt.purpose, attempt.subject, in.Body.Code); err != nil || wrong != nil {
+		if a.signIn.FirstFactorAt != 0 {
+			including.SignIn = a.signIn.ID
+			wrong, err = s.trySecond(ctx, tx, caller, d, a.signIn, in.Body.Code)
 			return including, err // the try is committed
 		}
-		if attempt.purpose == forSignUp {
-			return s.finishSignUp(ctx, tx, caller, d, browser, attempt.signUp)
+		if wrong, err = s.codes.Check(ctx, tx, a.purpose(), a.subject(), in.Body.Code); err != nil || wrong != nil {
+			return including, err // the try is committed
 		}
-		return s.finishSignIn(ctx, tx, caller, d, browser, attempt.signIn)
+		if a.signUp.ID != 0 {
+			return s.proveSignUp(ctx, tx, caller, d, a.signUp)
+		}
+		return s.finishSignIn(ctx, tx, caller, d, a.signIn)
 	})
 	if err == nil && wrong != nil {
 		return session.View{}, wrong
@@ -180,41 +204,36 @@ func (s *Service) attemptVerification(ctx context.Context, in attemptVerificatio
 	return view, err
 }
 
-func (s *Service) finishSignUp(ctx context.Context, tx *database.Tx, caller *access.Caller, d *deployment.Deployment, browser id.Session, a SignupAttempt) (session.Including, error) {
-	form := application{
-		first: a.FirstName, last: a.LastName, email: user.Email(a.Email), typed: a.TypedEmail, passwordHash: a.PasswordHash,
-	}
-	if a.Username != "" {
-		auth := d.Settings.Auth.Username
-		var err error
-		if form.username, form.usernameKey, err = user.ParseUsername(a.Username, auth.MinLength, auth.MaxLength); err != nil {
-			return session.Including{}, err
-		}
-	}
-	return session.Including{SignUp: a.ID}, s.completeSignUp(ctx, tx, caller, d, browser, a.ID, form, strategyCode)
-}
-
-func (s *Service) finishSignIn(ctx context.Context, tx *database.Tx, caller *access.Caller, d *deployment.Deployment, browser id.Session, a SigninAttempt) (session.Including, error) {
+// finishSignIn goes on with an attempt whose code or link was right.
+func (s *Service) finishSignIn(ctx context.Context, tx *database.Tx, caller *access.Caller, d *deployment.Deployment, a SigninAttempt) (session.Including, error) {
 	if a.UserID == 0 {
 		return session.Including{}, onetime.ErrInvalid // nobody was sent this code
 	}
-	if err := owns(ctx, tx, d, user.Email(a.Identifier), a.UserID, ErrBadAttempt); err != nil {
+	check := owns
+	if a.Method == strategyPhone {
+		check = ownsPhone
+	}
+	if err := check(ctx, tx, d, a.Identifier, a.UserID); err != nil {
 		return session.Including{}, err
 	}
-	return session.Including{SignIn: a.ID}, s.completeSignIn(ctx, tx, caller, d, browser, a.ID, a.UserID, a.Method)
+	return session.Including{SignIn: a.ID}, s.advance(ctx, tx, caller, d, a)
 }
 
-// owns is nil while an address is still that of a person who may sign in, and
-// the refusal changed when it has gone to somebody else meanwhile.
-func owns(ctx context.Context, tx *database.Tx, d *deployment.Deployment, email user.Email, person id.User, changed error) error {
-	owner, err := user.FindOwner(ctx, tx, d.ID, email)
-	switch {
-	case isNotFound(err) || err == nil && owner.ID != person:
-		return changed
-	case err != nil:
-		return err
-	case owner.Disabled:
-		return access.ErrDisabled
+// owns is nil while an address is still that of a person, and ErrBadAttempt
+// when it has gone to somebody else meanwhile.
+func owns(ctx context.Context, tx *database.Tx, d *deployment.Deployment, email string, person id.User) error {
+	owner, err := user.FindByVerifiedEmail(ctx, tx, d.ID, user.Email(email))
+	if isNotFound(err) || err == nil && owner != person {
+		return ErrBadAttempt
 	}
-	return nil
+	return err
+}
+
+// ownsPhone is owns for a number as it was typed.
+func ownsPhone(ctx context.Context, tx *database.Tx, d *deployment.Deployment, typed string, person id.User) error {
+	_, owner, err := user.FindByPhoneDigits(ctx, tx, d.ID, typed)
+	if isNotFound(err) || err == nil && owner != person {
+		return ErrBadAttempt
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"errors"
 
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -13,6 +14,26 @@ type Claim struct {
 	User       id.User
 	ID         id.EmailAddress
 	Email      Email
+}
+
+// ClaimEmail notes that a person says an address is theirs, as it was typed. The
+// claim gives no right and blocks nobody. It returns ErrEmailExists when somebody
+// has proven the address, or the person has claimed it already.
+func ClaimEmail(ctx context.Context, tx *database.Tx, d id.Deployment, person id.User, email Email, typed string) (id.EmailAddress, error) {
+	switch _, err := FindByVerifiedEmail(ctx, tx, d, email); {
+	case err == nil:
+		return 0, ErrEmailExists
+	case !errors.Is(err, ErrNotFound):
+		return 0, err
+	}
+	address := database.NewID[id.EmailAddress](tx)
+	err := New(tx).InsertClaim(ctx, InsertClaimParams{
+		ID: address, DeploymentID: d, UserID: person, Email: string(email), Typed: typed, Now: tx.Now,
+	})
+	if database.IsUnique(err, "user_email_addresses_claimed") {
+		err = ErrEmailExists.With("You have added this address already.")
+	}
+	return address, err
 }
 
 // Prove verifies a claimed address, by the strategy that has shown it, and

@@ -32,6 +32,10 @@ UPDATE users SET primary_phone_number_id = @primary_phone_number_id WHERE id = @
 INSERT INTO user_email_addresses (id, deployment_id, user_id, email, typed, verified_at, verification_strategy, created_at, updated_at)
 VALUES (@id, @deployment_id, @user_id, @email, @typed, @now, @strategy, @now, @now);
 
+-- name: InsertClaim :exec
+INSERT INTO user_email_addresses (id, deployment_id, user_id, email, typed, created_at, updated_at)
+VALUES (@id, @deployment_id, @user_id, @email, @typed, @now, @now);
+
 -- name: DropClaims :exec
 -- Whoever proves an address takes it from those who only claimed it.
 UPDATE user_email_addresses SET ended_at = @now, updated_at = @now

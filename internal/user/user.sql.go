@@ -66,6 +66,32 @@ func (q *Queries) EmailAddresses(ctx context.Context, ids []int64) ([]UserEmailA
 	return items, nil
 }
 
+const insertClaim = `-- name: InsertClaim :exec
+INSERT INTO user_email_addresses (id, deployment_id, user_id, email, typed, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $6)
+`
+
+type InsertClaimParams struct {
+	ID           id.EmailAddress
+	DeploymentID id.Deployment
+	UserID       id.User
+	Email        string
+	Typed        string
+	Now          clock.Time
+}
+
+func (q *Queries) InsertClaim(ctx context.Context, arg InsertClaimParams) error {
+	_, err := q.db.Exec(ctx, insertClaim,
+		arg.ID,
+		arg.DeploymentID,
+		arg.UserID,
+		arg.Email,
+		arg.Typed,
+		arg.Now,
+	)
+	return err
+}
+
 const insertUser = `-- name: InsertUser :exec
 INSERT INTO users (id, deployment_id, first_name, last_name, username, username_key, search, password_hash, primary_email_address_id, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
