@@ -339,6 +339,25 @@ func TestPhoneIsASecondFactor(t *testing.T) {
 	})
 }
 
+// A sign-in that is held back for lack of a second factor is free once a number
+// is verified.
+func TestPhoneFreesAHeldBackSignIn(t *testing.T) {
+	each(t, func(o *desk) {
+		o.set(withPhones)
+		ana, before := o.signIn(o.person("ana", o.hash))
+		must(o.t, o.db.InTx(as(ana), func(tx *database.Tx) error {
+			return o.sessions.Restrict(as(ana), tx, ana, ana.User, ana.SignIn)
+		}))
+		if !ana.Enrolling {
+			o.t.Fatal("she is not held back")
+		}
+		o.provesPhone(ana, mobile)
+		if ana.Enrolling || o.whoHas(before) != 0 || o.whoHas(ana.Session.Renewed.Reveal()) != ana.User {
+			o.t.Error("she is still held back, or her token is the old one")
+		}
+	})
+}
+
 // Whoever signs in by number keeps it, and can do without a password; they are
 // told of changes by text message, having no address.
 func TestPhoneIsTheWayIn(t *testing.T) {
