@@ -86,9 +86,6 @@ func codeMail(d *deployment.Deployment, a open, to user.Email, code string) mail
 // sendText makes a new code for the current step and puts it into a text
 // message.
 func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Phone) (mail.Text, error) {
-	if err := allow(s.addresses, string(to)); err != nil {
-		return mail.Text{}, err
-	}
 	code, err := s.codes.Put(ctx, tx, d.ID, a.purpose(), a.subject(), string(to))
 	return mail.Text{
 		Deployment: d.ID, Subject: int64(a.subject()), To: string(to), Kind: "verification_code", Code: code,
@@ -99,6 +96,9 @@ func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.D
 // sendSignUpText sends the code that proves the number of a sign-up.
 func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	to := user.Phone(a.signUp.PhoneNumber)
+	if err := allow(s.addresses, string(to)); err != nil {
+		return Prepared{}, err
+	}
 	text, err := s.sendText(ctx, tx, d, a, to)
 	if err != nil {
 		return Prepared{}, err
@@ -111,6 +111,9 @@ func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deploy
 // number is reached must not tell that it is known, so it is no error.
 func (s *Service) sendSignInText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	typed := a.signIn.Identifier
+	if err := allow(s.addresses, typed); err != nil { // by what was typed: whose it is must not tell
+		return Prepared{}, err
+	}
 	to, owner, err := user.FindByPhoneDigits(ctx, tx, d.ID, typed)
 	if err != nil && !isNotFound(err) {
 		return Prepared{}, err

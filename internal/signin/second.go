@@ -49,6 +49,9 @@ func (s *Service) sendSecond(ctx context.Context, tx *database.Tx, d *deployment
 	if err := noteAddress(ctx, tx, a.signIn, string(phones[i])); err != nil {
 		return Prepared{}, err
 	}
+	if err := allow(s.addresses, string(phones[i])); err != nil {
+		return Prepared{}, err
+	}
 	text, err := s.sendText(ctx, tx, d, a, phones[i])
 	if err != nil {
 		return Prepared{}, err

@@ -32,7 +32,7 @@ import (
 // door is the sign-in of a fresh deployment, with a clock to move.
 type door struct {
 	*Service
-	t       *testing.T
+	t       testing.TB
 	d       *deployment.Deployment
 	clock   *atomic.Int64
 	factors *factor.Service
@@ -47,32 +47,36 @@ func each(t *testing.T, body func(*door)) {
 
 func eachLimited(t *testing.T, rate limit.Rate, body func(*door)) {
 	t.Helper()
-	passwords, err := user.NewPasswords()
-	must(t, err)
 	var clock atomic.Int64
 	clock.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
 	now := func() time.Time { return time.UnixMilli(clock.Load()) }
-	databasetest.EachWithClock(t, now, func(t *testing.T, db *database.DB) {
-		key, err := secret.NewKey(bytes.Repeat([]byte{7}, secret.KeySize))
-		must(t, err)
-		deployments := deployment.NewService(db, deployment.Staging, "http://localhost:8080", key)
-		d, err := deployments.Ensure(t.Context(), "Test")
-		must(t, err)
-		sessions := session.NewService(db, deployments, key, nil)
-		outbox := mail.NewOutbox(db, job.New(db, slog.Default()), key, mail.None, "no-reply@example.com", mail.WideLimits).CarryTexts(mail.None)
-		factors := factor.NewService(factor.Needs{
-			DB: db, Deployments: deployments, Sessions: sessions, Outbox: outbox, Key: key, Limits: factor.Limits{Tries: rate}, Now: now,
-		})
-		body(&door{t: t, d: d, clock: &clock, factors: factors, Service: NewService(Needs{
-			DB: db, Deployments: deployments, Sessions: sessions, Factors: factors, Passwords: passwords, Outbox: outbox, Key: key, Now: now,
-			Organizations: organization.NewService(db, deployments, sessions, outbox, key, organization.Limits{}),
-			Limits:        Limits{PerClient: rate, PerAccount: rate, PerAddress: rate, PerLookup: rate},
-			Origins:       []string{"https://app.example.com"},
-		})})
-	})
+	databasetest.EachWithClock(t, now, func(t *testing.T, db *database.DB) { body(newDoor(t, db, &clock, rate)) })
 }
 
-func must(t *testing.T, err error) {
+func newDoor(t testing.TB, db *database.DB, clock *atomic.Int64, rate limit.Rate) *door {
+	t.Helper()
+	now := func() time.Time { return time.UnixMilli(clock.Load()) }
+	passwords, err := user.NewPasswords()
+	must(t, err)
+	key, err := secret.NewKey(bytes.Repeat([]byte{7}, secret.KeySize))
+	must(t, err)
+	deployments := deployment.NewService(db, deployment.Staging, "http://localhost:8080", key)
+	d, err := deployments.Ensure(t.Context(), "Test")
+	must(t, err)
+	sessions := session.NewService(db, deployments, key, nil)
+	outbox := mail.NewOutbox(db, job.New(db, slog.Default()), key, mail.None, "no-reply@example.com", mail.WideLimits).CarryTexts(mail.None)
+	factors := factor.NewService(factor.Needs{
+		DB: db, Deployments: deployments, Sessions: sessions, Outbox: outbox, Key: key, Limits: factor.Limits{Tries: rate}, Now: now,
+	})
+	return &door{t: t, d: d, clock: clock, factors: factors, Service: NewService(Needs{
+		DB: db, Deployments: deployments, Sessions: sessions, Factors: factors, Passwords: passwords, Outbox: outbox, Key: key, Now: now,
+		Organizations: organization.NewService(db, deployments, sessions, outbox, key, organization.Limits{}),
+		Limits:        Limits{PerClient: rate, PerAccount: rate, PerAddress: rate, PerLookup: rate},
+		Origins:       []string{"https://app.example.com"},
+	})}
+}
+
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
