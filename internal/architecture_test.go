@@ -26,9 +26,12 @@ var order = []string{
 	"internal/platform/clock",
 	"internal/platform/secret",
 	"internal/platform/limit",
+	"internal/platform/place",
+	"internal/platform/place/placetest",
 	"internal/id",
 	"internal/platform/database",
 	"internal/platform/database/databasetest",
+	"internal/platform/throttle",
 	"internal/platform/job",
 	"internal/platform/mail",
 	"internal/access",
@@ -38,10 +41,12 @@ var order = []string{
 	"internal/onetime",
 	"internal/picture",
 	"internal/challenge",
+	"internal/breach",
 	"internal/user",
 	"internal/session",
 	"internal/factor",
 	"internal/organization",
+	"internal/waitlist",
 	"internal/account",
 	"internal/signin",
 	"internal/pages",
@@ -56,7 +61,8 @@ var order = []string{
 // that of the transaction or of the database.
 var features = []string{
 	"internal/access", "internal/api", "internal/event", "internal/deployment", "internal/onetime", "internal/picture",
-	"internal/challenge", "internal/user", "internal/session", "internal/factor", "internal/organization", "internal/account",
+	"internal/challenge", "internal/breach", "internal/user", "internal/session", "internal/factor", "internal/organization", "internal/waitlist",
+	"internal/account",
 	"internal/signin", "internal/pages", "internal/mailbox",
 }
 

@@ -26,6 +26,9 @@ type commands struct {
 
 	Deployment deploymentCommand `cmd:"" help:"Read and change what an operator decides: how people sign in, limits, pages."`
 	Audit      auditCommand      `cmd:"" help:"Print who did what."`
+	Waitlist   waitlistCommand   `cmd:"" help:"See who waits to sign up, and let them in."`
+
+	BreachedPasswords breachedCommand `cmd:"" name:"breached-passwords" help:"Prepare a list of passwords that nobody may choose."`
 }
 
 // exitSettings is the exit code for wrong settings.

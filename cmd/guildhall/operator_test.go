@@ -264,7 +264,7 @@ func events(t *testing.T, url string, args ...string) (lines []auditLine) {
 // Beside no database there is nothing to read: none is made.
 func TestCommandsNeedADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "guildhall.db")
-	for _, args := range [][]string{{"deployment", "get"}, {"deployment", "set", "maintenance_mode=true"}, {"audit"}} {
+	for _, args := range [][]string{{"deployment", "get"}, {"deployment", "set", "maintenance_mode=true"}, {"audit"}, {"waitlist", "list"}, {"waitlist", "approve", "ana@acme.test"}} {
 		_, err := run(t, "sqlite:"+path, args...)
 		refused(t, err, "there is no database at "+path)
 		_, err = run(t, "mysql://x", args...)

@@ -37,6 +37,9 @@ type Session struct {
 	// Renewed is a new token that the answer has to deliver to the browser;
 	// empty when the one it has stays good.
 	Renewed secret.String
+	// RotatedAt is when the token of the request was replaced by a newer one.
+	// It still sees the sign-ins from before. Zero for the current token.
+	RotatedAt clock.Time
 	// AttemptsEndAt is when the last open attempt to sign in or up ends.
 	AttemptsEndAt clock.Time
 }

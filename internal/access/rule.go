@@ -5,6 +5,7 @@ package access
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
@@ -17,6 +18,9 @@ var (
 	ErrForbidden       = fault.New(fault.Forbidden, "FORBIDDEN", "You may not do this here. Ask an administrator for the right.")
 	ErrNotFound        = fault.New(fault.NotFound, "NOT_FOUND", "There is nothing here with this id, or you may not see it.")
 )
+
+// ErrMaintenance refuses changes while the deployment is being maintained.
+var ErrMaintenance = fault.New(fault.Unavailable, "MAINTENANCE", "Nothing can be changed during maintenance. Try again in a few minutes.").After(time.Minute)
 
 type scope uint8
 

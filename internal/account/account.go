@@ -5,7 +5,6 @@ package account
 
 import (
 	"context"
-	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
@@ -19,6 +18,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/limit"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
+	"github.com/guildhall-id/guildhall/internal/platform/throttle"
 	"github.com/guildhall-id/guildhall/internal/session"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
@@ -26,7 +26,7 @@ import (
 // ErrTooManyTries asks a person to wait.
 var ErrTooManyTries = fault.New(fault.TooMany, "RATE_LIMITED", "Too many tries. Wait a moment and try again.")
 
-// Limits are how often one person may try.
+// Limits are how often one person may try, on all nodes together.
 type Limits struct {
 	Tries limit.Rate // passwords and codes that are entered, addresses and pictures that are added
 }
@@ -41,7 +41,7 @@ type Service struct {
 	passwords     *user.Passwords
 	outbox        *mail.Outbox
 	codes         onetime.Codes
-	tries         *limit.Limiter
+	tries         *throttle.Limiter
 	studio        *picture.Studio
 }
 
@@ -55,14 +55,13 @@ type Needs struct {
 	Outbox        *mail.Outbox
 	Key           secret.Key
 	Limits        Limits
-	Now           func() time.Time
 }
 
 // NewService serves the people of a database.
 func NewService(n Needs) *Service {
 	return &Service{
 		db: n.DB, queries: New(n.DB), deployments: n.Deployments, sessions: n.Sessions, organizations: n.Organizations,
-		passwords: n.Passwords, outbox: n.Outbox, codes: onetime.NewCodes(n.Key), tries: limit.New(n.Limits.Tries, n.Now),
+		passwords: n.Passwords, outbox: n.Outbox, codes: onetime.NewCodes(n.Key), tries: throttle.NewLimiter(n.DB, n.Key, "account", n.Limits.Tries),
 		studio: picture.NewStudio(),
 	}
 }
@@ -76,11 +75,12 @@ type Message struct {
 func done(text string) Message { return Message{text, true} }
 
 // allow is nil while the person keeps the rate for one kind of try.
-func (s *Service) allow(person id.User, kind string) error {
-	if ok, wait := s.tries.Allow(kind + " " + person.String()); !ok {
-		return ErrTooManyTries.After(wait)
+func (s *Service) allow(ctx context.Context, person id.User, kind string) error {
+	wait, err := s.tries.Allow(ctx, kind+" "+person.String())
+	if err == nil && wait > 0 {
+		err = ErrTooManyTries.After(wait)
 	}
-	return nil
+	return err
 }
 
 // settings are the caller and their deployment.

@@ -56,7 +56,7 @@ func each(t *testing.T, body func(*desk)) {
 		sessions := session.NewService(db, deployments, key, nil)
 		outbox := mail.NewOutbox(db, job.New(db, slog.Default()), key, mail.None, "no-reply@example.com", mail.WideLimits).CarryTexts(mail.None)
 		body(&desk{t: t, d: d, clock: &clock, hash: hash, Service: NewService(Needs{
-			DB: db, Deployments: deployments, Sessions: sessions, Passwords: passwords, Outbox: outbox, Key: key, Now: now,
+			DB: db, Deployments: deployments, Sessions: sessions, Passwords: passwords, Outbox: outbox, Key: key,
 			Organizations: organization.NewService(db, deployments, sessions, outbox, key, organization.Limits{}),
 			Limits:        Limits{Tries: limit.Rate{Count: 1000, Per: time.Minute}},
 		})})

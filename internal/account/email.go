@@ -84,7 +84,7 @@ func (s *Service) addAddress(ctx context.Context, in addAddressInput) (out user.
 		return out, err
 	}
 	// Whether somebody has an address is told slowly.
-	if err := s.allow(caller.User, "address"); err != nil {
+	if err := s.allow(ctx, caller.User, "address"); err != nil {
 		return out, err
 	}
 	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
@@ -213,7 +213,7 @@ func (s *Service) verifyAddress(ctx context.Context, in verifyAddressInput) (Mes
 	if code == "" {
 		return Message{}, onetime.ErrMissing
 	}
-	if err := s.allow(caller.User, "code"); err != nil {
+	if err := s.allow(ctx, caller.User, "code"); err != nil {
 		return Message{}, err
 	}
 	var wrong *fault.Error

@@ -38,7 +38,7 @@ func (s *Service) updatePassword(ctx context.Context, in updatePasswordInput) (M
 	if err != nil {
 		return Message{}, err
 	}
-	if err := user.CheckPassword(d.Settings.Auth.PasswordPolicy, in.Body.NewPassword); err != nil {
+	if err := s.passwords.Check(d.Settings.Auth.PasswordPolicy, in.Body.NewPassword); err != nil {
 		return Message{}, err
 	}
 	hash, err := s.passwords.Hash(ctx, in.Body.NewPassword)
@@ -82,7 +82,7 @@ func (s *Service) checkPassword(ctx context.Context, caller *access.Caller, pass
 	if err != nil || me.PasswordHash == "" {
 		return me, err
 	}
-	if err := s.allow(caller.User, "password"); err != nil {
+	if err := s.allow(ctx, caller.User, "password"); err != nil {
 		return me, err
 	}
 	ok, err := s.passwords.Matches(ctx, me.PasswordHash, password)

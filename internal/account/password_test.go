@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/platform/limit"
+	"github.com/guildhall-id/guildhall/internal/platform/secret"
+	"github.com/guildhall-id/guildhall/internal/platform/throttle"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
@@ -111,10 +114,18 @@ func TestSimultaneousPasswordChanges(t *testing.T) {
 	})
 }
 
+// limitTries has each kind of try limited to a rate.
+func (o *desk) limitTries(rate limit.Rate) {
+	o.t.Helper()
+	key, err := secret.NewKey(bytes.Repeat([]byte{7}, secret.KeySize))
+	must(o.t, err)
+	o.tries = throttle.NewLimiter(o.db, key, "test", rate)
+}
+
 // S16: guesses of the password are limited.
 func TestPasswordTriesAreLimited(t *testing.T) {
 	each(t, func(o *desk) {
-		o.tries = limit.New(limit.Rate{Count: 3, Per: time.Minute}, func() time.Time { return time.UnixMilli(o.clock.Load()) })
+		o.limitTries(limit.Rate{Count: 3, Per: time.Minute})
 		ana := o.somebody("ana")
 		for range 3 {
 			refuses(o.t, "a guess", o.setPassword(ana, "wrong", password), ErrWrongPassword)

@@ -85,7 +85,7 @@ func (s *Service) addPhone(ctx context.Context, in addPhoneInput) (out user.Phon
 		return out, err
 	}
 	// Whether somebody has a number is told slowly.
-	if err := s.allow(caller.User, "phone"); err != nil {
+	if err := s.allow(ctx, caller.User, "phone"); err != nil {
 		return out, err
 	}
 	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
@@ -135,7 +135,7 @@ func (s *Service) preparePhone(ctx context.Context, in phoneInput) (Message, err
 	if !d.Settings.Auth.PhoneNumber.Verifiable() {
 		return Message{}, deployment.ErrFeatureDisabled
 	}
-	if err := s.allow(caller.User, "text"); err != nil {
+	if err := s.allow(ctx, caller.User, "text"); err != nil {
 		return Message{}, err
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
@@ -180,7 +180,7 @@ func (s *Service) verifyPhone(ctx context.Context, in verifyPhoneInput) (Message
 	if code == "" {
 		return Message{}, onetime.ErrMissing
 	}
-	if err := s.allow(caller.User, "code"); err != nil {
+	if err := s.allow(ctx, caller.User, "code"); err != nil {
 		return Message{}, err
 	}
 	var wrong *fault.Error

@@ -412,7 +412,7 @@ func TestPhonesAreLimited(t *testing.T) {
 		}
 		_, err = o.claimPhone(ana, another, "")
 		refuses(o.t, "one too many", err, ErrTooManyPhones)
-		o.tries = limit.New(limit.Rate{Count: 2, Per: time.Hour}, func() time.Time { return o.db.Now().Time() })
+		o.limitTries(limit.Rate{Count: 2, Per: time.Hour})
 		for range 2 {
 			must(o.t, o.sendsCode(ana, claim))
 		}

@@ -22,7 +22,7 @@ func (s *Service) uploadPicture(ctx context.Context, in uploadPictureInput) (out
 	if err != nil {
 		return out, err
 	}
-	if err := s.allow(caller.User, "picture"); err != nil {
+	if err := s.allow(ctx, caller.User, "picture"); err != nil {
 		return out, err
 	}
 	developed, err := s.studio.Develop(ctx, in.Body.File.Content)

@@ -176,6 +176,9 @@ func (e *endpoint) refusals() map[int][]*fault.Error {
 	}
 	if op.Changes || !strings.HasPrefix(op.Route, http.MethodGet+" ") {
 		all = append(all, errCrossSite)
+		if op.Access.Session() {
+			all = append(all, access.ErrMaintenance)
+		}
 	}
 	all = append(all, errRateLimited, errInternal, errUnavailable)
 	byStatus := map[int][]*fault.Error{}

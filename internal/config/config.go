@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -15,28 +16,32 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/guildhall-id/guildhall/internal/breach"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
+	"github.com/guildhall-id/guildhall/internal/platform/place"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
 )
 
 // Config are the settings of a server.
 type Config struct {
-	Listen           string   `default:"127.0.0.1:8080" help:"Address of the public listener."`
-	OpsListen        string   `default:"127.0.0.1:8090" help:"Address of the operations listener: health, metrics, pprof. Keep it private."`
-	PublicURL        string   `help:"Origin that browsers use, as https://id.example.com. Default: the public listener."`
-	DataDir          string   `default:"./guildhall-data" help:"Folder for the SQLite database and the key file."`
-	DatabaseURL      string   `help:"Database, as sqlite:PATH or postgres://USER@HOST/NAME. Default: SQLite in the data folder."`
-	Mode             string   `default:"staging" help:"staging or production: how browsers carry sessions, how strict the limits are, and whether mail is really sent."`
-	AllowedOrigins   []string `help:"Origins of your applications that may call the API, as https://app.example.com. In staging, loopback origins are allowed too."`
-	TrustedProxies   []string `help:"Networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8."`
-	SMTPURL          string   `name:"smtp-url" help:"Mail server, as smtp://USER:PASSWORD@HOST:587 or smtps://HOST:465. In staging, mail goes to the built-in mailbox without one."`
-	Mail             string   `default:"auto" help:"auto sends to the mail server or the mailbox; none sends no mail at all."`
-	MailFrom         string   `default:"Guildhall <no-reply@localhost.localdomain>" help:"Sender of mail."`
-	SMSWebhookURL    string   `name:"sms-webhook-url" help:"Your gateway for text messages, as https://sms.example.com/send: each message is posted to it, signed (docs/text-messages.md). Private addresses are fine. In staging, text messages go to the built-in mailbox without one; in production they are refused."`
-	SMSWebhookSecret string   `name:"sms-webhook-secret" help:"Secret that the requests to the gateway are signed with: whsec_ and 24 to 64 bytes in base64."`
-	SecretKeyFile    string   `help:"File with the server key, 32 bytes in base64. Default: secret.key in the data folder, made when missing in staging."`
-	LogFormat        string   `default:"text" help:"text or json."`
-	Limits           string   `default:"auto" help:"Rate limits: production (strict), staging (wide), auto (those of the mode)."`
+	Listen                string   `default:"127.0.0.1:8080" help:"Address of the public listener."`
+	OpsListen             string   `default:"127.0.0.1:8090" help:"Address of the operations listener: health, metrics, pprof. Keep it private."`
+	PublicURL             string   `help:"Origin that browsers use, as https://id.example.com. Default: the public listener."`
+	DataDir               string   `default:"./guildhall-data" help:"Folder for the SQLite database and the key file."`
+	DatabaseURL           string   `help:"Database, as sqlite:PATH or postgres://USER@HOST/NAME. Default: SQLite in the data folder."`
+	Mode                  string   `default:"staging" help:"staging or production: how browsers carry sessions, how strict the limits are, and whether mail is really sent."`
+	AllowedOrigins        []string `help:"Origins of your applications that may call the API, as https://app.example.com. In staging, loopback origins are allowed too."`
+	TrustedProxies        []string `help:"Networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8."`
+	SMTPURL               string   `name:"smtp-url" help:"Mail server, as smtp://USER:PASSWORD@HOST:587 or smtps://HOST:465. In staging, mail goes to the built-in mailbox without one."`
+	Mail                  string   `default:"auto" help:"auto sends to the mail server or the mailbox; none sends no mail at all."`
+	MailFrom              string   `default:"Guildhall <no-reply@localhost.localdomain>" help:"Sender of mail."`
+	SMSWebhookURL         string   `name:"sms-webhook-url" help:"Your gateway for text messages, as https://sms.example.com/send: each message is posted to it, signed (docs/text-messages.md). Private addresses are fine. In staging, text messages go to the built-in mailbox without one; in production they are refused."`
+	SMSWebhookSecret      string   `name:"sms-webhook-secret" help:"Secret that the requests to the gateway are signed with: whsec_ and 24 to 64 bytes in base64."`
+	SecretKeyFile         string   `help:"File with the server key, 32 bytes in base64. Default: secret.key in the data folder, made when missing in staging."`
+	BreachedPasswordsFile string   `help:"File with breached passwords that nobody may choose: that of Have I Been Pwned (SHA-1, ordered by hash), or what guildhall breached-passwords build makes of it. Default: the most common passwords only."`
+	GeoIPFile             string   `name:"geoip-file" help:"File with the places of internet addresses, in the MaxMind DB format (GeoLite2, DB-IP and the like), shown with sign-ins. Replaced by renaming, a new one is used within a minute. Without it, places stay empty."`
+	LogFormat             string   `default:"text" help:"text or json."`
+	Limits                string   `default:"auto" help:"Rate limits: production (strict), staging (wide), auto (those of the mode)."`
 }
 
 // The values of Mode, Mail and Limits.
@@ -76,6 +81,11 @@ func (c *Config) Settle() error {
 			say("trusted-proxies", "has %q, which is not a network like 10.0.0.0/8.", network)
 		}
 	}
+	if c.GeoIPFile != "" {
+		if err := place.Check(c.GeoIPFile); err != nil {
+			say("geoip-file", "cannot be used: %v.", err)
+		}
+	}
 	if c.DatabaseURL == "" {
 		c.DatabaseURL = "sqlite:" + filepath.Join(c.DataDir, "guildhall.db")
 	}
@@ -88,6 +98,13 @@ func (c *Config) Settle() error {
 	}
 	if c.SecretKeyFile == "" {
 		c.SecretKeyFile = filepath.Join(c.DataDir, "secret.key")
+	}
+	if c.BreachedPasswordsFile != "" {
+		if list, err := breach.Open(c.BreachedPasswordsFile, slog.New(slog.DiscardHandler)); err != nil {
+			say("breached-passwords-file", "cannot be used: %v.", err)
+		} else if err := list.Close(); err != nil {
+			say("breached-passwords-file", "cannot be used: %v.", err)
+		}
 	}
 	if c.Limits == Auto {
 		c.Limits = c.Mode

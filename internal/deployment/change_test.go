@@ -29,7 +29,7 @@ func TestAssign(t *testing.T) {
 		{"ui_settings.support_page_url", "", `""`},
 		{"ui_settings.app_name", "42", `"42"`},
 		{"ui_settings.theme_tokens.dark", `{"primary":"red"}`, `{"primary":"red"}`},
-		{"auth_settings.password_policy", `{"min_length":12}`, `{"enabled":true,"min_length":12,"require_lowercase":false,"require_uppercase":false,"require_number":false,"require_special":false}`},
+		{"auth_settings.password_policy", `{"min_length":12}`, `{"enabled":true,"min_length":12,"require_lowercase":false,"require_uppercase":false,"require_number":false,"require_special":false,"refuse_breached":true}`},
 		{"maintenance_mode", "true", "true"},
 	} {
 		s := defaults("Acme", "https://id.acme.test")

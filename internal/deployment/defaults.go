@@ -31,7 +31,7 @@ func defaults(name, publicURL string) Settings {
 			FirstName:              Field{Enabled: true},
 			LastName:               Field{Enabled: true},
 			Password:               Field{Enabled: true, Required: true},
-			PasswordPolicy:         PasswordPolicy{Enabled: true, MinLength: 8},
+			PasswordPolicy:         PasswordPolicy{Enabled: true, MinLength: 8, RefuseBreached: true},
 			FactorsEnabled:         Factors{EmailPassword: true, EmailOTP: true},
 			VerificationPolicy:     VerificationPolicy{Email: true},
 			SecondFactorPolicy:     "none",

@@ -139,7 +139,7 @@ func isID(v reflect.Value) bool {
 func decode(v reflect.Value, path string, value json.RawMessage) error {
 	if v.Kind() != reflect.Struct {
 		fresh := reflect.New(v.Type()) // so that nothing of the old value stays
-		if err := json.Unmarshal(value, fresh.Interface()); err != nil || bytes.Equal(value, []byte("null")) {
+		if err := strictly(value, fresh.Interface()); err != nil || bytes.Equal(value, []byte("null")) {
 			return mistake("%s is %s, but has to be %s.", path, shown(value), expected(v))
 		}
 		v.Set(fresh.Elem())
@@ -162,6 +162,16 @@ func decode(v reflect.Value, path string, value json.RawMessage) error {
 	return nil
 }
 
+// strictly reads JSON, and refuses members that the Go value does not have.
+func strictly(value json.RawMessage, into any) error {
+	if err := json.Unmarshal(value, into); err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
 // expected says what kind of value a setting has.
 func expected(v reflect.Value) string {
 	switch {
@@ -173,6 +183,8 @@ func expected(v reflect.Value) string {
 		return "a whole number"
 	case v.Kind() == reflect.Slice:
 		return "a list of texts, as a,b or [\"a\", \"b\"]"
+	case v.Type() == reflect.TypeFor[map[string]TokenTemplate]():
+		return `a JSON object of templates, as {"api": {"lifetime": 300, "claims": {"mail": "{{user.email}}"}}}`
 	case v.Kind() == reflect.Map:
 		return "a JSON object of texts"
 	default:

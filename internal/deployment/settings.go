@@ -18,6 +18,9 @@ type Settings struct {
 	B2B             B2BSettings          `json:"b2b_settings"`
 	Restrictions    RestrictionsSettings `json:"restrictions"`
 	UI              UISettings           `json:"ui_settings"`
+
+	// TokenTemplates are ours: session tokens with more claims, by name.
+	TokenTemplates map[string]TokenTemplate `json:"session_token_templates"`
 }
 
 // Field is an input of the sign-up form.
@@ -55,7 +58,8 @@ type UsernameField struct {
 	MaxLength int `json:"max_length"`
 }
 
-// PasswordPolicy is what a new password has to have.
+// PasswordPolicy is what a new password has to have. RefuseBreached is ours:
+// whether the operator's list of breached passwords is asked, when there is one.
 type PasswordPolicy struct {
 	Enabled          bool `json:"enabled"`
 	MinLength        int  `json:"min_length"`
@@ -63,6 +67,7 @@ type PasswordPolicy struct {
 	RequireUppercase bool `json:"require_uppercase"`
 	RequireNumber    bool `json:"require_number"`
 	RequireSpecial   bool `json:"require_special"`
+	RefuseBreached   bool `json:"refuse_breached"`
 }
 
 // MagicLink says whether links sign in, and in which browser.

@@ -60,6 +60,7 @@ func (s Settings) check(r roles) error {
 	wrong.catalogs(s.B2B, r)
 	wrong.restrictions(s)
 	wrong.screens(s)
+	wrong.templates(s.TokenTemplates)
 	if len(wrong) > 0 {
 		return SettingsError(wrong)
 	}

@@ -33,6 +33,7 @@ type (
 	WorkspaceMembership    = Of[struct{ workspaceMembership noun }]
 	WorkspaceRole          = Of[struct{ workspaceRole noun }]
 	Invitation             = Of[struct{ invitation noun }]
+	WaitlistEntry          = Of[struct{ waitlistEntry noun }]
 	Event                  = Of[struct{ event noun }]
 	Mail                   = Of[struct{ mail noun }]
 	Picture                = Of[struct{ picture noun }]

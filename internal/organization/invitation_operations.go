@@ -88,11 +88,6 @@ func (s *Service) invitedOperations() []api.Operation {
 			Access:      access.Browser(), Handle: inOrganizations(s, s.acceptInvitation),
 		},
 		{
-			ID: "ValidateInvitation", Route: "GET /deployment/invitations/validate",
-			Summary: "Learn whether an invitation's token is good, and for which address.",
-			Access:  access.Browser(), Handle: api.Handle(s.validateInvitation),
-		},
-		{
 			ID: "GetMyInvitations", Route: "GET /me/invitations",
 			Summary: "List the invitations to one's own verified addresses.",
 			Access:  access.SignedIn(), Handle: inOrganizations(s, s.getMyInvitations), Addition: true,

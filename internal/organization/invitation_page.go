@@ -116,26 +116,3 @@ func (s *Service) addressee(ctx context.Context, inv Invitation, page *Invitatio
 	page.Member = inv.WorkspaceID == 0 && has.Organization.Membership != 0 || has.Workspace.Membership != 0
 	return err
 }
-
-type validateInvitationInput struct {
-	Token string `query:"token"`
-}
-
-// InvitationCheck tells a sign-up form what to fill in.
-type InvitationCheck struct {
-	Valid     bool   `json:"valid"`
-	FirstName string `json:"first_name"`
-	LastName  string `json:"last_name"`
-	Email     string `json:"email"`
-	Message   string `json:"message"`
-	ErrorCode string `json:"error_code"`
-}
-
-func (s *Service) validateInvitation(ctx context.Context, in validateInvitationInput) (InvitationCheck, error) {
-	invited, err := s.Lookup(ctx, s.db, access.CallerOf(ctx).Deployment, in.Token, s.db.Now())
-	var refusal *fault.Error
-	if errors.As(err, &refusal) {
-		return InvitationCheck{Message: refusal.Message, ErrorCode: refusal.Code}, nil
-	}
-	return InvitationCheck{Valid: err == nil, Email: string(invited.Email)}, err
-}

@@ -38,6 +38,7 @@ func (s *secrets) learnLetter(l letter) {
 	s.learn("code", l.Code)
 	for _, link := range l.Links {
 		s.learn("mailed token", mailedToken.FindString(link))
+		s.learn("deployment token", deploymentToken.FindString(link))
 		if u, err := url.Parse(link); err == nil {
 			s.learn("link token", u.Query().Get("token"))
 		}
@@ -47,6 +48,8 @@ func (s *secrets) learnLetter(l letter) {
 var (
 	listedToken = regexp.MustCompile(`inv_[A-Za-z0-9_-]{38}`)
 	mailedToken = regexp.MustCompile(`inm_[A-Za-z0-9_-]{38}`)
+	// deploymentToken is that of an approval: mailed too, and shown to nobody.
+	deploymentToken = regexp.MustCompile(`ind_[A-Za-z0-9_-]{38}`)
 )
 
 // follow learns which token is the current one of an invitation, and that
@@ -141,7 +144,7 @@ func (w *world) watchSecrets(t *testing.T, name string, x exchange) {
 			t.Errorf("%s: the answer has the session's value", name)
 		}
 	}
-	if mailedToken.MatchString(body) {
+	if mailedToken.MatchString(body) || deploymentToken.MatchString(body) {
 		t.Errorf("%s: the answer has a mailed token: %s", name, body)
 	}
 	op := w.documents.of(x.Request)

@@ -201,7 +201,9 @@ func (s *stage) testCallers(t *testing.T) {
 				}
 				request := one.build(try.args)
 				request.File = try.file
+				trail := s.trace(t, op, from)
 				a := from.send(t, request)
+				trail.ends(t, a)
 				switch {
 				case try.want != 0 && expected == nil:
 					a.must(t, try.want)

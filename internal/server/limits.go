@@ -19,6 +19,7 @@ type limits struct {
 	signIn      signin.Limits
 	account     account.Limits
 	factors     factor.Limits
+	waitlist    limit.Rate
 }
 
 // limitsOf is a profile: strict for production, and for staging so wide that a
@@ -29,13 +30,14 @@ func limitsOf(profile string) limits {
 			mail:        mail.StrictLimits,
 			invitations: organization.Limits{InvitationsPerHour: 250, ResendsPerHour: 5},
 			signIn: signin.Limits{
-				PerClient:  limit.Rate{Count: 10, Per: time.Minute, Burst: 20},
-				PerAccount: limit.Rate{Count: 60, Per: time.Hour, Burst: 20},
+				PerClient:  limit.Rate{Count: 10, Per: time.Minute},
+				PerAccount: limit.Rate{Count: 40, Per: time.Hour, Burst: 20}, // 60 in the worst hour
 				PerAddress: limit.Rate{Count: 5, Per: time.Hour},
 				PerLookup:  limit.Rate{Count: 20, Per: time.Minute},
 			},
-			account: account.Limits{Tries: limit.Rate{Count: 60, Per: time.Hour, Burst: 20}},
-			factors: factor.Limits{Tries: limit.Rate{Count: 20, Per: time.Hour, Burst: 10}},
+			account:  account.Limits{Tries: limit.Rate{Count: 60, Per: time.Hour, Burst: 20}},
+			factors:  factor.Limits{Tries: limit.Rate{Count: 20, Per: time.Hour, Burst: 10}},
+			waitlist: limit.Rate{Count: 60, Per: time.Hour, Burst: 20},
 		}
 	}
 	wide := limit.Rate{Count: 1_000_000, Per: time.Minute}
@@ -45,5 +47,6 @@ func limitsOf(profile string) limits {
 		signIn:      signin.Limits{PerClient: wide, PerAccount: wide, PerAddress: wide, PerLookup: wide},
 		account:     account.Limits{Tries: wide},
 		factors:     factor.Limits{Tries: wide},
+		waitlist:    wide,
 	}
 }

@@ -19,6 +19,7 @@ type try struct {
 // through get what they ask for. What a call uses up is made anew for it.
 var recipes = map[string]func(*testing.T, *stage, caller) try{
 	"GetDeployment":                  plain,
+	"JoinWaitlist":                   joinWaitlist,
 	"GetJWKS":                        plain,
 	"GetJWK":                         plain,
 	"GetMetadata":                    plain,
@@ -81,7 +82,7 @@ var recipes = map[string]func(*testing.T, *stage, caller) try{
 	"RemoveOrganizationRoles": removeRole,
 	"GetOrganizationMembers":  inTenant(),
 	"RemoveMember":            removeMember,
-	"AddMemberRole":           memberRoleOf,
+	"AddMemberRole":           anotherRoleOf,
 	"RemoveMemberRole":        memberRoleOf,
 
 	"CreateWorkspace":           createWorkspace,
@@ -93,7 +94,7 @@ var recipes = map[string]func(*testing.T, *stage, caller) try{
 	"DeleteWorkspaceRole":       deleteWorkspaceRole,
 	"GetWorkspaceMembers":       inWorkspace(),
 	"WorkspaceRemoveMember":     removeWorkspaceMember,
-	"AddWorkspaceMemberRole":    workspaceMemberRoleOf,
+	"AddWorkspaceMemberRole":    anotherWorkspaceRoleOf,
 	"RemoveWorkspaceMemberRole": workspaceMemberRoleOf,
 
 	"GetOrganizationInvitations": listInvitations,
@@ -145,24 +146,27 @@ func signIn(t *testing.T, s *stage, c caller) try {
 	return try{args: form("strategy", "plain_email", "email", s.spare.email, "password", password), from: s.again(t, c)}
 }
 
-// begun is a browser with an attempt that waits for a code.
-func (s *stage) begun(t *testing.T, c caller) (*browser, string) {
+// begun is a browser with an attempt that waits for a code to an address.
+func (s *stage) begun(t *testing.T, c caller, email string) (*browser, string) {
 	t.Helper()
 	from := s.again(t, c)
-	a := from.post(t, "/auth/signin", "strategy", "email_otp", "email", s.spare.email).must(t, http.StatusOK)
+	a := from.post(t, "/auth/signin", "strategy", "email_otp", "email", email).must(t, http.StatusOK)
 	return from, a.text(t, "data.signin_attempts.-1.id")
 }
 
 func prepareVerification(t *testing.T, s *stage, c caller) try {
-	from, attempt := s.begun(t, c)
+	from, attempt := s.begun(t, c, s.spare.email)
 	return try{args: form("attempt_identifier", attempt, "strategy", "email_otp", "identifier_type", "signin"), from: from}
 }
 
+// attemptVerification has somebody of its own: mails to others may still be on
+// their way from an earlier call.
 func attemptVerification(t *testing.T, s *stage, c caller) try {
-	from, attempt := s.begun(t, c)
-	before := s.mails(t, s.spare.email, "verification_code")
+	email := s.world.person(t, "Cody Coder").email
+	from, attempt := s.begun(t, c, email)
+	before := s.mails(t, email, "verification_code")
 	from.post(t, "/auth/prepare-verification?strategy=email_otp&attempt_identifier="+attempt).must(t, http.StatusOK)
-	code := s.mailAfter(t, s.spare.email, "verification_code", before).Code
+	code := s.mailAfter(t, email, "verification_code", before).Code
 	return try{args: form("attempt_identifier", attempt, "identifier_type", "signin", "verification_code", code), from: from}
 }
 
@@ -251,6 +255,15 @@ func memberRoleOf(t *testing.T, s *stage, c caller) try {
 	return try{args: form("id", tn.organization, "memberId", tn.member[s.spare.id], "roleId", tn.organizationRole[memberRole])}
 }
 
+// anotherRoleOf is about a role that the member does not hold.
+func anotherRoleOf(t *testing.T, s *stage, c caller) try {
+	made := memberRoleOf(t, s, c)
+	a := s.founder.post(t, "/organizations/"+made.args.Get("id")+"/roles", "name", fmt.Sprint("Role of ", s.parties), "permissions", "organization:member")
+	made.args.Set("roleId", a.must(t, http.StatusOK).text(t, "data.id"))
+	s.parties++
+	return made
+}
+
 func removeWorkspaceMember(t *testing.T, s *stage, c caller) try {
 	tn := s.withSpare(t, c)
 	return try{args: form("id", tn.workspace, "memberId", tn.workspaceMember[s.spare.id])}
@@ -259,6 +272,15 @@ func removeWorkspaceMember(t *testing.T, s *stage, c caller) try {
 func workspaceMemberRoleOf(t *testing.T, s *stage, c caller) try {
 	tn := s.withSpare(t, c)
 	return try{args: form("id", tn.workspace, "membershipId", tn.workspaceMember[s.spare.id], "roleId", tn.workspaceRole[memberRole])}
+}
+
+// anotherWorkspaceRoleOf is about a role that the member does not hold.
+func anotherWorkspaceRoleOf(t *testing.T, s *stage, c caller) try {
+	made := workspaceMemberRoleOf(t, s, c)
+	a := s.founder.post(t, "/workspaces/"+made.args.Get("id")+"/roles", "name", fmt.Sprint("Role of ", s.parties), "permissions", "workspace:member")
+	made.args.Set("roleId", a.must(t, http.StatusOK).text(t, "data.id"))
+	s.parties++
+	return made
 }
 
 func createWorkspace(_ *testing.T, s *stage, _ caller) try {

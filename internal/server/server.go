@@ -16,6 +16,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/account"
 	"github.com/guildhall-id/guildhall/internal/api"
+	"github.com/guildhall-id/guildhall/internal/breach"
 	"github.com/guildhall-id/guildhall/internal/config"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/factor"
@@ -25,9 +26,12 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/job"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
+	"github.com/guildhall-id/guildhall/internal/platform/place"
+	"github.com/guildhall-id/guildhall/internal/platform/throttle"
 	"github.com/guildhall-id/guildhall/internal/session"
 	"github.com/guildhall-id/guildhall/internal/signin"
 	"github.com/guildhall-id/guildhall/internal/user"
+	"github.com/guildhall-id/guildhall/internal/waitlist"
 )
 
 // Options are what a server is made of besides its settings.
@@ -46,14 +50,16 @@ type Server struct {
 	API        *api.API
 	Handler    http.Handler // everything public
 
-	log      *slog.Logger
-	db       *database.DB
-	jobs     *job.Queue
-	public   *http.Server
-	ops      *http.Server
-	ready    atomic.Bool
-	draining time.Duration
-	failed   chan error
+	log         *slog.Logger
+	db          *database.DB
+	deployments *deployment.Service
+	jobs        *job.Queue
+	breached    *breach.List // nil without one
+	public      *http.Server
+	ops         *http.Server
+	ready       atomic.Bool
+	draining    time.Duration
+	failed      chan error
 }
 
 // Start migrates, starts the background work and serves on both listeners
@@ -111,6 +117,7 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	}
 	limits := limitsOf(o.Config.Limits)
 	deployments := deployment.NewService(s.db, deployment.Mode(o.Config.Mode), s.URL, key)
+	s.deployments = deployments
 	if s.Deployment, err = deployments.Ensure(ctx, "Guildhall"); err != nil {
 		return err
 	}
@@ -121,13 +128,20 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if texts == nil && s.Deployment.Settings.Auth.PhoneNumber.Verifiable() {
 		s.log.Warn("text messages are refused: set --sms-webhook-url, or switch auth_settings.phone_number off")
 	}
-	passwords, err := user.NewPasswords()
+	passwords, err := s.newPasswords(o.Config)
 	if err != nil {
 		return err
 	}
 	s.jobs = job.New(s.db, s.log)
 	outbox := mail.NewOutbox(s.db, s.jobs, key, transport, o.Config.MailFrom, limits.mail).CarryTexts(texts)
 	sessions := session.NewService(s.db, deployments, key, trustedProxies(o.Config.TrustedProxies))
+	if o.Config.GeoIPFile != "" {
+		places, err := place.Open(o.Config.GeoIPFile, o.Now, s.log)
+		if err != nil {
+			return fmt.Errorf("--geoip-file: %w", err)
+		}
+		sessions.Locate(places)
+	}
 	factors := factor.NewService(factor.Needs{
 		DB: s.db, Deployments: deployments, Sessions: sessions, Outbox: outbox, Key: key, Limits: limits.factors, Now: o.Now,
 	})
@@ -139,27 +153,44 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	})
 	accounts := account.NewService(account.Needs{
 		DB: s.db, Deployments: deployments, Sessions: sessions, Organizations: organizations,
-		Passwords: passwords, Outbox: outbox, Key: key, Limits: limits.account, Now: o.Now,
+		Passwords: passwords, Outbox: outbox, Key: key, Limits: limits.account,
+	})
+	waiting := waitlist.NewService(waitlist.Needs{
+		DB: s.db, Deployments: deployments, Organizations: organizations, Outbox: outbox, Jobs: s.jobs, Key: key,
+		PerClient: limits.waitlist, Now: o.Now,
 	})
 	if s.API, err = api.New(api.Options{
-		Operations:    Operations(deployments, sessions, signins, accounts, factors, organizations),
+		Operations:    Operations(deployments, sessions, signins, accounts, factors, organizations, waiting),
 		Authenticator: sessions, Logger: s.log, Version: o.Version,
 	}); err != nil {
 		return err
 	}
 	s.jobs.Every("rotate signing keys", 24*time.Hour, deployments.RotateKeys)
 	s.jobs.Every("sweep session tokens", time.Hour, sessions.Sweep)
+	s.jobs.Every("sweep tries", time.Hour, func(ctx context.Context) error { return throttle.Sweep(ctx, s.db) })
 	s.Handler = s.mount(o.Config, deployments, pages.New(sessions, organizations, signins, deployments, s.log), box)
 	return s.jobs.Start(context.WithoutCancel(ctx))
 }
 
 // Operations are those of every feature.
-func Operations(deployments *deployment.Service, sessions *session.Service, signins *signin.Service, accounts *account.Service, factors *factor.Service, organizations *organization.Service) []api.Operation {
+func Operations(deployments *deployment.Service, sessions *session.Service, signins *signin.Service, accounts *account.Service, factors *factor.Service, organizations *organization.Service, waiting *waitlist.Service) []api.Operation {
 	var all []api.Operation
-	for _, feature := range []interface{ Operations() []api.Operation }{deployments, sessions, signins, accounts, factors, organizations} {
+	for _, feature := range []interface{ Operations() []api.Operation }{deployments, sessions, signins, accounts, factors, organizations, waiting} {
 		all = append(all, feature.Operations()...)
 	}
 	return all
+}
+
+// newPasswords knows the breached ones when the operator has a list of them.
+func (s *Server) newPasswords(c config.Config) (*user.Passwords, error) {
+	passwords, err := user.NewPasswords()
+	if err != nil || c.BreachedPasswordsFile == "" {
+		return passwords, err
+	}
+	if s.breached, err = breach.Open(c.BreachedPasswordsFile, s.log); err != nil {
+		return nil, fmt.Errorf("--breached-passwords-file: %w", err)
+	}
+	return passwords.WithBreached(s.breached), nil
 }
 
 // transports are where mails and text messages go: to their server and gateway
@@ -247,6 +278,9 @@ func (s *Server) close(ctx context.Context) (err error) {
 	}
 	if s.db != nil {
 		err = errors.Join(err, s.db.Close())
+	}
+	if s.breached != nil {
+		err = errors.Join(err, s.breached.Close())
 	}
 	return err
 }

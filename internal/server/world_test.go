@@ -100,6 +100,7 @@ func offerAll(t *testing.T) func(*config.Config) {
 			to.Auth.MagicLink.Enabled, to.Auth.FactorsEnabled.EmailMagicLink = true, true
 			to.Auth.BackupCode.Enabled, to.Auth.FactorsEnabled.BackupCode, to.Auth.FactorsEnabled.Authenticator = true, true, true
 			to.Auth.PhoneNumber.Enabled, to.Auth.FactorsEnabled.PhoneOTP = true, true
+			to.Auth.MultiSession.MaxSessionsPerAccount = 0 // some sign in more often than people do
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func (s *Service) Authenticate(r *http.Request, tenant access.Tenant, create boo
 		return nil, err
 	}
 	if d.Settings.MaintenanceMode && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return nil, ErrMaintenance
+		return nil, access.ErrMaintenance
 	}
 	c := &access.Caller{Deployment: d.ID, Client: s.transport.trusted.client(r)}
 	if token := s.transport.token(r, d.Mode); !token.Empty() {
@@ -54,7 +54,7 @@ func (s *Service) identify(ctx context.Context, c *access.Caller, d *deployment.
 	if err != nil {
 		return err
 	}
-	c.Session = access.Session{ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, AttemptsEndAt: row.AttemptsEndAt}
+	c.Session = access.Session{ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, RotatedAt: row.RotatedAt, AttemptsEndAt: row.AttemptsEndAt}
 	if row.UserID == 0 {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (s *Service) identify(ctx context.Context, c *access.Caller, d *deployment.
 	if c.Workspace.ID != 0 && c.Organization.Permissions.Hold(access.OrganizationAdmin) {
 		c.Workspace.Permissions = append(c.Workspace.Permissions, access.WorkspaceAdmin)
 	}
-	if now.Sub(row.LastActiveAt) > touchEvery {
+	if now.Sub(row.LastActiveAt) > min(touchEvery, d.Settings.Auth.IdleLife()/4) {
 		s.touch(ctx, row.SigninID)
 	}
 	return nil

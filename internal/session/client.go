@@ -3,6 +3,7 @@ package session
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/mileusna/useragent"
@@ -13,23 +14,31 @@ import (
 // TrustedProxies are the networks whose X-Forwarded-For is believed.
 type TrustedProxies []netip.Prefix
 
+// The headers that tell the hops of a request. The servers of an application
+// that ask for their visitors' tokens write the first, proxies the second.
+const (
+	helperHops = "X-Wacht-Forwarded-For"
+	proxyHops  = "X-Forwarded-For"
+)
+
 // client is where a request came from: the socket's address, or behind trusted
 // proxies the right-most address that is not one of them.
 func (trusted TrustedProxies) client(r *http.Request) access.Client {
 	c := access.Client{UserAgent: r.UserAgent()}
 	if socket, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		c.IP = socket.Addr().Unmap()
+		c.IP = socket.Addr().Unmap().WithZone("")
 	}
 	if !trusted.contain(c.IP) {
 		return c
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	headers := slices.Concat(r.Header.Values(helperHops), r.Header.Values(proxyHops))
+	hops := strings.Split(strings.Join(headers, ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
 		}
-		c.IP = hop.Unmap()
+		c.IP = hop.Unmap().WithZone("")
 		if !trusted.contain(c.IP) {
 			break
 		}

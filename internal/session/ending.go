@@ -75,11 +75,7 @@ func (s *Service) end(ctx context.Context, tx *database.Tx, c *access.Caller, d 
 	for _, row := range ended {
 		signIns, sessions = append(signIns, row.ID), append(sessions, row.SessionID)
 	}
-	err = q.ForgetActiveSignIns(ctx, ForgetActiveSignInsParams{Sessions: database.Int64s(sessions), Signins: database.Int64s(signIns), Now: tx.Now})
-	if err != nil {
-		return 0, err
-	}
-	if err := q.ExpireTokensOf(ctx, ExpireTokensOfParams{Sessions: database.Int64s(sessions), Now: tx.Now}); err != nil {
+	if err := forget(ctx, tx, sessions, signIns); err != nil {
 		return 0, err
 	}
 	if !slices.Contains(signIns, c.SignIn) {

@@ -27,7 +27,7 @@ func (s *Service) Operations() []api.Operation {
 			Route:   "GET /session/token",
 			Summary: "Get a short-lived token (JWT) that the customer's back end can verify offline.",
 			Access:  access.SignedIn(),
-			Errors:  []*fault.Error{ErrTemplateUnknown},
+			Errors:  []*fault.Error{ErrTemplateUnknown, ErrTokenTooLarge},
 			Handle:  api.Handle(s.getToken),
 		},
 		{
@@ -132,7 +132,17 @@ func (s *Service) switchSignIn(ctx context.Context, in switchSignInInput) (View,
 			continue
 		}
 		err := s.db.InTx(ctx, func(tx *database.Tx) error {
+			// In a browser where somebody else has signed in meanwhile, an older
+			// token decides nothing.
+			if caller.Session.RotatedAt != 0 && caller.SignIn == 0 {
+				return access.ErrNotFound
+			}
 			if err := New(tx).SetActiveSignIn(ctx, SetActiveSignInParams{ID: caller.Session.ID, ActiveSigninID: one.SignIn, Now: tx.Now}); err != nil {
+				return err
+			}
+			if err := event.Emit(ctx, tx, event.Event{
+				Name: "user.switched_to", Subject: int64(one.User), Data: map[string]any{"signin_id": one.SignIn},
+			}); err != nil {
 				return err
 			}
 			tx.AfterCommit(func() { caller.SignIn, caller.User, caller.Enrolling = one.SignIn, one.User, one.Enrolling })
@@ -173,7 +183,7 @@ func (s *Service) signOut(ctx context.Context, in signOutInput) (View, error) {
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
 		ended, err := q.EndSignIns(ctx, EndSignInsParams{
-			SessionID: caller.Session.ID, SigninID: in.SignInID, Every: in.SignInID == 0, Now: tx.Now,
+			SessionID: caller.Session.ID, SigninID: in.SignInID, Every: in.SignInID == 0, Before: seenUntil(caller), Now: tx.Now,
 		})
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
+	"github.com/guildhall-id/guildhall/internal/platform/place"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
 )
 
@@ -28,15 +29,13 @@ const touchEvery = 5 * time.Minute
 // ErrTooManyAccounts refuses one more account in a browser.
 var ErrTooManyAccounts = fault.New(fault.Forbidden, "LIMIT_REACHED", "Too many accounts are signed in to this browser. Sign one of them out first.")
 
-// ErrMaintenance refuses changes while the deployment is being maintained.
-var ErrMaintenance = fault.New(fault.Unavailable, "MAINTENANCE", "Nothing can be changed during maintenance. Try again in a few minutes.").After(time.Minute)
-
 // Service keeps the sessions.
 type Service struct {
 	db          *database.DB
 	queries     *Queries
 	deployments *deployment.Service
 	transport   transport
+	places      *place.File // nil: none are known
 }
 
 // NewService keeps sessions in db. trusted are the proxies whose forwarded
@@ -48,11 +47,16 @@ func NewService(db *database.DB, deployments *deployment.Service, key secret.Key
 	}
 }
 
+// Locate has sign-ins name the place that their address is at. It is called
+// before the service is used.
+func (s *Service) Locate(places *place.File) { s.places = places }
+
 // Begin turns an anonymous session into a stored one, with a new token. A
-// stored session stays as it is. The caller's session changes when the
-// transaction has committed; the result is its id.
+// stored session stays as it is, but a token that was replaced begins another
+// one: whoever holds the newer token may be somebody else. The caller's session
+// changes when the transaction has committed; the result is its id.
 func (s *Service) Begin(ctx context.Context, tx *database.Tx, c *access.Caller, d *deployment.Deployment) (id.Session, error) {
-	if c.Session.ID != 0 && !c.Session.Anonymous {
+	if c.Session.ID != 0 && !c.Session.Anonymous && c.Session.RotatedAt == 0 {
 		return c.Session.ID, nil
 	}
 	q := New(tx)
@@ -70,8 +74,12 @@ func (s *Service) Begin(ctx context.Context, tx *database.Tx, c *access.Caller, 
 }
 
 // rotate gives the session a new token; the old ones work for the time of
-// grace, for what they could do before, or not at all with a grace of 0.
+// grace, for what they could do before, or not at all with a grace of 0. A
+// caller whose token was replaced gets none: the browser has the newer one.
 func (s *Service) rotate(ctx context.Context, tx *database.Tx, c *access.Caller, session id.Session, d *deployment.Deployment, grace time.Duration) error {
+	if c.Session.RotatedAt != 0 && c.Session.ID == session {
+		return nil
+	}
 	q := New(tx)
 	if err := q.RotateTokens(ctx, RotateTokensParams{SessionID: session, Now: tx.Now, ExpiresAt: tx.Now.Add(grace)}); err != nil {
 		return err
@@ -97,20 +105,21 @@ func newToken(ctx context.Context, q *Queries, session id.Session, now clock.Tim
 // where the person last was. The token is rotated.
 func (s *Service) SignIn(ctx context.Context, tx *database.Tx, c *access.Caller, d *deployment.Deployment, session id.Session, person id.User, method string) (id.SignIn, error) {
 	q := New(tx)
-	if err := s.makeRoom(ctx, q, tx.Now, d, session, person); err != nil {
+	if err := s.makeRoom(ctx, tx, d, session, person); err != nil {
 		return 0, err
 	}
 	last, err := q.LastTenant(ctx, person)
 	if err != nil && !database.IsNoRows(err) {
 		return 0, err
 	}
-	agent := parseUserAgent(c.Client.UserAgent)
+	agent, at := parseUserAgent(c.Client.UserAgent), s.places.Find(c.Client.IP)
 	signIn := database.NewID[id.SignIn](tx)
 	err = q.InsertSignIn(ctx, InsertSignInParams{
 		ID: signIn, DeploymentID: d.ID, SessionID: session, UserID: person, Method: method,
 		ActiveOrganizationMembershipID: last.ActiveOrganizationMembershipID,
 		ActiveWorkspaceMembershipID:    last.ActiveWorkspaceMembershipID,
 		IPAddress:                      addressOf(c.Client), UserAgent: agent.text, Browser: agent.browser, Device: agent.device,
+		City: at.City, Region: at.Region, RegionCode: at.RegionCode, Country: at.Country, CountryCode: at.CountryCode,
 		ExpiresAt: tx.Now.Add(d.Settings.Auth.SessionLife()), Now: tx.Now,
 	})
 	if err != nil {
@@ -129,28 +138,6 @@ func (s *Service) SignIn(ctx context.Context, tx *database.Tx, c *access.Caller,
 	})
 }
 
-// makeRoom ends an earlier sign-in of the same person in the session, and with
-// one account per browser everybody else's. It refuses more accounts than the
-// deployment allows.
-func (s *Service) makeRoom(ctx context.Context, q *Queries, now clock.Time, d *deployment.Deployment, session id.Session, person id.User) error {
-	if err := q.EndSignInOfUser(ctx, EndSignInOfUserParams{SessionID: session, UserID: person, Now: now}); err != nil {
-		return err
-	}
-	multi := d.Settings.Auth.MultiSession
-	if !multi.Enabled {
-		_, err := q.EndSignIns(ctx, EndSignInsParams{SessionID: session, Every: true, Now: now})
-		return err
-	}
-	live, err := q.LiveSignIns(ctx, LiveSignInsParams{SessionID: session, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife())})
-	if err != nil {
-		return err
-	}
-	if multi.MaxAccountsPerSession > 0 && len(live) >= multi.MaxAccountsPerSession {
-		return ErrTooManyAccounts
-	}
-	return nil
-}
-
 // Active is a person who is signed in to a browser.
 type Active struct {
 	SignIn    id.SignIn
@@ -167,7 +154,7 @@ func (s *Service) SignIns(ctx context.Context, db database.DBTX, c *access.Calle
 	}
 	now := s.db.Now()
 	rows, err := New(db).LiveSignIns(ctx, LiveSignInsParams{
-		SessionID: c.Session.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife()),
+		SessionID: c.Session.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife()), Before: seenUntil(c),
 	})
 	if err != nil {
 		return nil, err

@@ -27,18 +27,19 @@ INSERT INTO session_tokens (hash, session_id, created_at, expires_at) VALUES (@h
 
 -- name: RotateTokens :exec
 UPDATE session_tokens SET rotated_at = @now, expires_at = @expires_at
-WHERE session_id = @session_id AND rotated_at IS NULL;
+WHERE session_id = @session_id AND rotated_at IS NULL AND session_tokens.expires_at > @now;
 
 -- name: DeleteExpiredTokens :execrows
 DELETE FROM session_tokens WHERE expires_at < @before;
 
 -- name: LiveSignIns :many
--- The sign-ins of a browser, the oldest first.
+-- The sign-ins of a browser from before a moment, the oldest first.
 SELECT sqlc.embed(i), om.organization_id AS active_organization_id, wm.workspace_id AS active_workspace_id
 FROM signins i
 LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
 LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
 WHERE i.session_id = @session_id AND i.ended_at IS NULL AND i.expires_at > @now AND i.last_active_at > @active_since
+    AND i.created_at < @before
 ORDER BY i.id;
 
 -- name: OrganizationRolesOfMemberships :many
@@ -53,15 +54,33 @@ WHERE mr.membership_id = ANY(@ids::bigint[]) AND r.ended_at IS NULL ORDER BY r.i
 
 -- name: InsertSignIn :exec
 INSERT INTO signins (id, deployment_id, session_id, user_id, method, active_organization_membership_id, active_workspace_membership_id,
-    ip_address, user_agent, browser, device, expires_at, last_active_at, created_at, updated_at)
+    ip_address, user_agent, browser, device, city, region, region_code, country, country_code, expires_at, last_active_at, created_at, updated_at)
 VALUES (@id, @deployment_id, @session_id, @user_id, @method, @active_organization_membership_id, @active_workspace_membership_id,
-    @ip_address, @user_agent, @browser, @device, @expires_at, @now, @now, @now);
+    @ip_address, @user_agent, @browser, @device, @city, @region, @region_code, @country, @country_code, @expires_at, @now, @now, @now);
 
 -- name: EndSignIns :many
--- With signin_id 0: all of the session, else the one.
+-- The one, or every one of the session, from before a moment.
 UPDATE signins SET ended_at = @now, updated_at = @now
-WHERE session_id = @session_id AND (id = @signin_id OR @every::boolean) AND ended_at IS NULL
+WHERE session_id = @session_id AND (id = @signin_id OR @every::boolean) AND ended_at IS NULL AND created_at < @before
 RETURNING id, user_id;
+
+-- name: LockPerson :exec
+-- The sign-ins of a person take turns, so that each counts the others.
+SELECT id FROM users WHERE id = @id FOR UPDATE;
+
+-- name: EndOldestSignIns :many
+-- Of a person in other browsers, all but the newest.
+UPDATE signins SET ended_at = @now, updated_at = @now
+WHERE signins.user_id = @user_id AND signins.session_id <> @session_id AND signins.ended_at IS NULL AND signins.id <= (
+    SELECT i.id FROM signins i
+    WHERE i.user_id = @user_id AND i.session_id <> @session_id AND i.ended_at IS NULL
+        AND i.expires_at > @now AND i.last_active_at > @active_since
+    ORDER BY i.id DESC LIMIT 1 OFFSET @kept::bigint)
+RETURNING id, session_id, user_id;
+
+-- name: HasSignedIn :one
+-- Whether a person is, or once was, signed in to a browser.
+SELECT EXISTS (SELECT 1 FROM signins WHERE session_id = @session_id AND user_id = @user_id);
 
 -- name: EndSignInOfUser :exec
 UPDATE signins SET ended_at = @now, updated_at = @now
@@ -120,7 +139,7 @@ UPDATE signins SET active_workspace_membership_id = NULL, updated_at = @now WHER
 
 -- name: TokenClaims :one
 -- What a token says about where a sign-in is active.
-SELECT om.organization_id, wm.workspace_id,
+SELECT i.expires_at, om.organization_id, wm.workspace_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
         WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
@@ -129,6 +148,21 @@ FROM signins i
 LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
 LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
 WHERE i.id = @id AND i.ended_at IS NULL;
+
+-- name: TemplateFacts :one
+-- What templates may say about a person, and about where they are a member.
+SELECT u.first_name, u.last_name, u.username, u.public_metadata, CAST(COALESCE(e.email, '') AS TEXT) AS email,
+    om.id AS organization_membership_id, CAST(COALESCE(o.name, '') AS TEXT) AS organization_name,
+    CAST(COALESCE(o.public_metadata, '{}') AS TEXT) AS organization_metadata,
+    wm.id AS workspace_membership_id, CAST(COALESCE(w.name, '') AS TEXT) AS workspace_name,
+    CAST(COALESCE(w.public_metadata, '{}') AS TEXT) AS workspace_metadata
+FROM users u
+LEFT JOIN user_email_addresses e ON e.id = u.primary_email_address_id AND e.verified_at IS NOT NULL AND e.ended_at IS NULL
+LEFT JOIN organizations o ON o.id = @organization_id AND o.ended_at IS NULL
+LEFT JOIN organization_memberships om ON om.organization_id = o.id AND om.user_id = u.id AND om.ended_at IS NULL
+LEFT JOIN workspaces w ON w.id = @workspace_id AND w.ended_at IS NULL
+LEFT JOIN workspace_memberships wm ON wm.workspace_id = w.id AND wm.user_id = u.id AND wm.ended_at IS NULL
+WHERE u.id = @user_id AND u.ended_at IS NULL;
 
 -- name: LiveSignInsOfUser :many
 -- The sign-ins of a person in all browsers, the newest first.

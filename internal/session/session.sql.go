@@ -94,6 +94,57 @@ func (q *Queries) EndAttemptsOfUser(ctx context.Context, arg EndAttemptsOfUserPa
 	return err
 }
 
+const endOldestSignIns = `-- name: EndOldestSignIns :many
+UPDATE signins SET ended_at = $1, updated_at = $1
+WHERE signins.user_id = $2 AND signins.session_id <> $3 AND signins.ended_at IS NULL AND signins.id <= (
+    SELECT i.id FROM signins i
+    WHERE i.user_id = $2 AND i.session_id <> $3 AND i.ended_at IS NULL
+        AND i.expires_at > $1 AND i.last_active_at > $4
+    ORDER BY i.id DESC LIMIT 1 OFFSET $5::bigint)
+RETURNING id, session_id, user_id
+`
+
+type EndOldestSignInsParams struct {
+	Now         clock.Time
+	UserID      id.User
+	SessionID   id.Session
+	ActiveSince clock.Time
+	Kept        int64
+}
+
+type EndOldestSignInsRow struct {
+	ID        id.SignIn
+	SessionID id.Session
+	UserID    id.User
+}
+
+// Of a person in other browsers, all but the newest.
+func (q *Queries) EndOldestSignIns(ctx context.Context, arg EndOldestSignInsParams) ([]EndOldestSignInsRow, error) {
+	rows, err := q.db.Query(ctx, endOldestSignIns,
+		arg.Now,
+		arg.UserID,
+		arg.SessionID,
+		arg.ActiveSince,
+		arg.Kept,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EndOldestSignInsRow
+	for rows.Next() {
+		var i EndOldestSignInsRow
+		if err := rows.Scan(&i.ID, &i.SessionID, &i.UserID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const endSignInOfUser = `-- name: EndSignInOfUser :exec
 UPDATE signins SET ended_at = $1, updated_at = $1
 WHERE session_id = $2 AND user_id = $3 AND ended_at IS NULL
@@ -112,7 +163,7 @@ func (q *Queries) EndSignInOfUser(ctx context.Context, arg EndSignInOfUserParams
 
 const endSignIns = `-- name: EndSignIns :many
 UPDATE signins SET ended_at = $1, updated_at = $1
-WHERE session_id = $2 AND (id = $3 OR $4::boolean) AND ended_at IS NULL
+WHERE session_id = $2 AND (id = $3 OR $4::boolean) AND ended_at IS NULL AND created_at < $5
 RETURNING id, user_id
 `
 
@@ -121,6 +172,7 @@ type EndSignInsParams struct {
 	SessionID id.Session
 	SigninID  id.SignIn
 	Every     bool
+	Before    clock.Time
 }
 
 type EndSignInsRow struct {
@@ -128,13 +180,14 @@ type EndSignInsRow struct {
 	UserID id.User
 }
 
-// With signin_id 0: all of the session, else the one.
+// The one, or every one of the session, from before a moment.
 func (q *Queries) EndSignIns(ctx context.Context, arg EndSignInsParams) ([]EndSignInsRow, error) {
 	rows, err := q.db.Query(ctx, endSignIns,
 		arg.Now,
 		arg.SessionID,
 		arg.SigninID,
 		arg.Every,
+		arg.Before,
 	)
 	if err != nil {
 		return nil, err
@@ -345,6 +398,23 @@ func (q *Queries) ForgetActiveSignIns(ctx context.Context, arg ForgetActiveSignI
 	return err
 }
 
+const hasSignedIn = `-- name: HasSignedIn :one
+SELECT EXISTS (SELECT 1 FROM signins WHERE session_id = $1 AND user_id = $2)
+`
+
+type HasSignedInParams struct {
+	SessionID id.Session
+	UserID    id.User
+}
+
+// Whether a person is, or once was, signed in to a browser.
+func (q *Queries) HasSignedIn(ctx context.Context, arg HasSignedInParams) (bool, error) {
+	row := q.db.QueryRow(ctx, hasSignedIn, arg.SessionID, arg.UserID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const insertSession = `-- name: InsertSession :exec
 INSERT INTO sessions (id, deployment_id, created_at, updated_at) VALUES ($1, $2, $3, $3)
 `
@@ -362,9 +432,9 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 
 const insertSignIn = `-- name: InsertSignIn :exec
 INSERT INTO signins (id, deployment_id, session_id, user_id, method, active_organization_membership_id, active_workspace_membership_id,
-    ip_address, user_agent, browser, device, expires_at, last_active_at, created_at, updated_at)
+    ip_address, user_agent, browser, device, city, region, region_code, country, country_code, expires_at, last_active_at, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7,
-    $8, $9, $10, $11, $12, $13, $13, $13)
+    $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $18)
 `
 
 type InsertSignInParams struct {
@@ -379,6 +449,11 @@ type InsertSignInParams struct {
 	UserAgent                      string
 	Browser                        string
 	Device                         string
+	City                           string
+	Region                         string
+	RegionCode                     string
+	Country                        string
+	CountryCode                    string
 	ExpiresAt                      clock.Time
 	Now                            clock.Time
 }
@@ -396,6 +471,11 @@ func (q *Queries) InsertSignIn(ctx context.Context, arg InsertSignInParams) erro
 		arg.UserAgent,
 		arg.Browser,
 		arg.Device,
+		arg.City,
+		arg.Region,
+		arg.RegionCode,
+		arg.Country,
+		arg.CountryCode,
 		arg.ExpiresAt,
 		arg.Now,
 	)
@@ -477,6 +557,7 @@ FROM signins i
 LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
 LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
 WHERE i.session_id = $1 AND i.ended_at IS NULL AND i.expires_at > $2 AND i.last_active_at > $3
+    AND i.created_at < $4
 ORDER BY i.id
 `
 
@@ -484,6 +565,7 @@ type LiveSignInsParams struct {
 	SessionID   id.Session
 	Now         clock.Time
 	ActiveSince clock.Time
+	Before      clock.Time
 }
 
 type LiveSignInsRow struct {
@@ -492,9 +574,14 @@ type LiveSignInsRow struct {
 	ActiveWorkspaceID    id.Workspace
 }
 
-// The sign-ins of a browser, the oldest first.
+// The sign-ins of a browser from before a moment, the oldest first.
 func (q *Queries) LiveSignIns(ctx context.Context, arg LiveSignInsParams) ([]LiveSignInsRow, error) {
-	rows, err := q.db.Query(ctx, liveSignIns, arg.SessionID, arg.Now, arg.ActiveSince)
+	rows, err := q.db.Query(ctx, liveSignIns,
+		arg.SessionID,
+		arg.Now,
+		arg.ActiveSince,
+		arg.Before,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -612,6 +699,16 @@ func (q *Queries) LiveSignInsOfUser(ctx context.Context, arg LiveSignInsOfUserPa
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockPerson = `-- name: LockPerson :exec
+SELECT id FROM users WHERE id = $1 FOR UPDATE
+`
+
+// The sign-ins of a person take turns, so that each counts the others.
+func (q *Queries) LockPerson(ctx context.Context, argID id.User) error {
+	_, err := q.db.Exec(ctx, lockPerson, argID)
+	return err
 }
 
 const membershipIn = `-- name: MembershipIn :one
@@ -743,7 +840,7 @@ func (q *Queries) RestrictedSignIns(ctx context.Context, arg RestrictedSignInsPa
 
 const rotateTokens = `-- name: RotateTokens :exec
 UPDATE session_tokens SET rotated_at = $1, expires_at = $2
-WHERE session_id = $3 AND rotated_at IS NULL
+WHERE session_id = $3 AND rotated_at IS NULL AND session_tokens.expires_at > $1
 `
 
 type RotateTokensParams struct {
@@ -875,8 +972,63 @@ func (q *Queries) SignUpAttempts(ctx context.Context, arg SignUpAttemptsParams) 
 	return items, nil
 }
 
+const templateFacts = `-- name: TemplateFacts :one
+SELECT u.first_name, u.last_name, u.username, u.public_metadata, CAST(COALESCE(e.email, '') AS TEXT) AS email,
+    om.id AS organization_membership_id, CAST(COALESCE(o.name, '') AS TEXT) AS organization_name,
+    CAST(COALESCE(o.public_metadata, '{}') AS TEXT) AS organization_metadata,
+    wm.id AS workspace_membership_id, CAST(COALESCE(w.name, '') AS TEXT) AS workspace_name,
+    CAST(COALESCE(w.public_metadata, '{}') AS TEXT) AS workspace_metadata
+FROM users u
+LEFT JOIN user_email_addresses e ON e.id = u.primary_email_address_id AND e.verified_at IS NOT NULL AND e.ended_at IS NULL
+LEFT JOIN organizations o ON o.id = $1 AND o.ended_at IS NULL
+LEFT JOIN organization_memberships om ON om.organization_id = o.id AND om.user_id = u.id AND om.ended_at IS NULL
+LEFT JOIN workspaces w ON w.id = $2 AND w.ended_at IS NULL
+LEFT JOIN workspace_memberships wm ON wm.workspace_id = w.id AND wm.user_id = u.id AND wm.ended_at IS NULL
+WHERE u.id = $3 AND u.ended_at IS NULL
+`
+
+type TemplateFactsParams struct {
+	OrganizationID id.Organization
+	WorkspaceID    id.Workspace
+	UserID         id.User
+}
+
+type TemplateFactsRow struct {
+	FirstName                string
+	LastName                 string
+	Username                 string
+	PublicMetadata           string
+	Email                    string
+	OrganizationMembershipID id.OrganizationMembership
+	OrganizationName         string
+	OrganizationMetadata     string
+	WorkspaceMembershipID    id.WorkspaceMembership
+	WorkspaceName            string
+	WorkspaceMetadata        string
+}
+
+// What templates may say about a person, and about where they are a member.
+func (q *Queries) TemplateFacts(ctx context.Context, arg TemplateFactsParams) (TemplateFactsRow, error) {
+	row := q.db.QueryRow(ctx, templateFacts, arg.OrganizationID, arg.WorkspaceID, arg.UserID)
+	var i TemplateFactsRow
+	err := row.Scan(
+		&i.FirstName,
+		&i.LastName,
+		&i.Username,
+		&i.PublicMetadata,
+		&i.Email,
+		&i.OrganizationMembershipID,
+		&i.OrganizationName,
+		&i.OrganizationMetadata,
+		&i.WorkspaceMembershipID,
+		&i.WorkspaceName,
+		&i.WorkspaceMetadata,
+	)
+	return i, err
+}
+
 const tokenClaims = `-- name: TokenClaims :one
-SELECT om.organization_id, wm.workspace_id,
+SELECT i.expires_at, om.organization_id, wm.workspace_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
         WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
@@ -888,6 +1040,7 @@ WHERE i.id = $1 AND i.ended_at IS NULL
 `
 
 type TokenClaimsRow struct {
+	ExpiresAt               clock.Time
 	OrganizationID          id.Organization
 	WorkspaceID             id.Workspace
 	OrganizationPermissions string
@@ -899,6 +1052,7 @@ func (q *Queries) TokenClaims(ctx context.Context, argID id.SignIn) (TokenClaims
 	row := q.db.QueryRow(ctx, tokenClaims, argID)
 	var i TokenClaimsRow
 	err := row.Scan(
+		&i.ExpiresAt,
 		&i.OrganizationID,
 		&i.WorkspaceID,
 		&i.OrganizationPermissions,

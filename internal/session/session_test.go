@@ -28,6 +28,7 @@ type bench struct {
 	sessions    *session.Service
 	d           *deployment.Deployment
 	clock       *atomic.Int64
+	key         secret.Key
 	person      id.User
 }
 
@@ -40,7 +41,7 @@ func each(t *testing.T, mode deployment.Mode, body func(*bench)) {
 	databasetest.EachWithClock(t, now, func(t *testing.T, db *database.DB) {
 		key, err := secret.NewKey(bytes.Repeat([]byte{7}, secret.KeySize))
 		must(t, err)
-		b := &bench{t: t, db: db, clock: &clock}
+		b := &bench{t: t, db: db, clock: &clock, key: key}
 		b.deployments = deployment.NewService(db, mode, "https://id.example.com", key)
 		b.d, err = b.deployments.Ensure(t.Context(), "Test")
 		must(t, err)
@@ -256,7 +257,7 @@ func TestSweepKeepsWhatLives(t *testing.T) {
 func TestMaintenanceAllowsReadsOnly(t *testing.T) {
 	each(t, deployment.Staging, func(b *bench) {
 		must(b.t, b.deployments.Change(b.t.Context(), func(s *deployment.Settings) { s.MaintenanceMode = true }))
-		for method, want := range map[string]error{http.MethodGet: nil, http.MethodHead: nil, http.MethodPost: session.ErrMaintenance, http.MethodDelete: session.ErrMaintenance} {
+		for method, want := range map[string]error{http.MethodGet: nil, http.MethodHead: nil, http.MethodPost: access.ErrMaintenance, http.MethodDelete: access.ErrMaintenance} {
 			if _, err := b.sessions.Authenticate(httptest.NewRequest(method, "/me", nil), access.Tenant{}, true); !errors.Is(err, want) {
 				b.t.Errorf("%s: %v", method, err)
 			}

@@ -5,16 +5,18 @@ import (
 	"slices"
 
 	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
 
-// defaultTemplate is the one template there is, named or not.
-const defaultTemplate = "default"
-
-// ErrTemplateUnknown refuses a template that the deployment does not have.
-var ErrTemplateUnknown = fault.New(fault.NotFound, "NOT_FOUND", "There is no token template with this name.")
+// The refusals of tokens: a template that the deployment does not have, and
+// one whose token browsers and servers could not carry.
+var (
+	ErrTemplateUnknown = fault.New(fault.NotFound, "NOT_FOUND", "There is no token template with this name.")
+	ErrTokenTooLarge   = fault.New(fault.Conflict, "TOKEN_TOO_LARGE", "More is known about you than fits into this token. Ask the operator to shorten its template.")
+)
 
 type getTokenInput struct {
 	Template string `query:"template" doc:"The template's name; default when absent."`
@@ -42,26 +44,37 @@ type claims struct {
 }
 
 func (s *Service) getToken(ctx context.Context, in getTokenInput) (Token, error) {
-	if in.Template != "" && in.Template != defaultTemplate {
-		return Token{}, ErrTemplateUnknown
-	}
 	caller := access.CallerOf(ctx)
 	d, err := s.deployments.Get(ctx, caller.Deployment)
 	if err != nil {
 		return Token{}, err
+	}
+	lifetime, template := d.Settings.Auth.SessionTokenLifetime, deployment.TokenTemplate{}
+	if in.Template != "" && in.Template != deployment.DefaultTemplate {
+		var ok bool
+		if template, ok = d.Settings.TokenTemplates[in.Template]; !ok {
+			return Token{}, ErrTemplateUnknown
+		}
+		lifetime = template.Lifetime
 	}
 	row, err := s.queries.TokenClaims(ctx, caller.SignIn)
 	if row, err = database.OrNotFound(row, err, access.ErrUnauthenticated); err != nil {
 		return Token{}, err
 	}
 	issued := s.db.Now().Time().Unix()
-	expires := issued + d.Settings.Auth.SessionTokenLifetime
-	token, err := s.deployments.SignToken(ctx, d.ID, claims{
+	expires := min(issued+lifetime, row.ExpiresAt.Time().Unix()) // no longer than the sign-in
+	said := claims{
 		Issuer: d.PublicURL, Subject: caller.User, SessionID: caller.Session.ID, Session: caller.Session.ID,
 		IssuedAt: issued, NotBefore: issued, Expires: expires,
 		Organization: id.Optional(row.OrganizationID), OrganizationPermissions: unique(row.OrganizationPermissions),
 		Workspace: id.Optional(row.WorkspaceID), WorkspacePermissions: unique(row.WorkspacePermissions),
-	})
+	}
+	var token string
+	if len(template.Claims) == 0 {
+		token, err = s.deployments.SignToken(ctx, d.ID, said)
+	} else {
+		token, err = s.signTemplate(ctx, d, template, said)
+	}
 	return Token{Token: token, Expires: expires * 1000}, err
 }
 

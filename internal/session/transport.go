@@ -110,7 +110,7 @@ func (t transport) openAnonymous(d *deployment.Deployment, token secret.String, 
 		return access.Session{}, false
 	}
 	started := clock.Time(binary.BigEndian.Uint64(b[8:]))
-	if started.Add(d.Settings.Auth.SessionLife()) < now {
+	if started.Add(d.Settings.Auth.SessionLife()) <= now {
 		return access.Session{}, false
 	}
 	return access.Session{ID: id.Session(binary.BigEndian.Uint64(b)), CreatedAt: started, UpdatedAt: started, Anonymous: true}, true

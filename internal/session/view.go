@@ -160,7 +160,7 @@ func (s *Service) View(ctx context.Context, c *access.Caller, including Includin
 // addSignIns loads the sign-ins of the browser and marks the active one.
 func (s *Service) addSignIns(ctx context.Context, v *View, c *access.Caller, d *deployment.Deployment) error {
 	now := s.db.Now()
-	rows, err := s.queries.LiveSignIns(ctx, LiveSignInsParams{SessionID: v.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife())})
+	rows, err := s.queries.LiveSignIns(ctx, LiveSignInsParams{SessionID: v.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife()), Before: seenUntil(c)})
 	if err != nil {
 		return err
 	}

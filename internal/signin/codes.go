@@ -52,7 +52,7 @@ func maskedPhone(typed string) string {
 // older one. Only at the beginning of a sign-in is there something to hide:
 // whether anybody is known who is to get it.
 func (s *Service) sendMail(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Email, known bool) (Prepared, error) {
-	if err := allow(s.addresses, string(to)); err != nil {
+	if err := allowIn(ctx, tx, s.addresses, string(to)); err != nil {
 		return Prepared{}, err
 	}
 	code, err := s.codes.Put(ctx, tx, d.ID, a.purpose(), a.subject(), string(to))
@@ -96,7 +96,7 @@ func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.D
 // sendSignUpText sends the code that proves the number of a sign-up.
 func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	to := user.Phone(a.signUp.PhoneNumber)
-	if err := allow(s.addresses, string(to)); err != nil {
+	if err := allowIn(ctx, tx, s.addresses, string(to)); err != nil {
 		return Prepared{}, err
 	}
 	text, err := s.sendText(ctx, tx, d, a, to)
@@ -111,7 +111,7 @@ func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deploy
 // number is reached must not tell that it is known, so it is no error.
 func (s *Service) sendSignInText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	typed := a.signIn.Identifier
-	if err := allow(s.addresses, typed); err != nil { // by what was typed: whose it is must not tell
+	if err := allowIn(ctx, tx, s.addresses, typed); err != nil { // by what was typed: whose it is must not tell
 		return Prepared{}, err
 	}
 	to, owner, err := user.FindByPhoneDigits(ctx, tx, d.ID, typed)

@@ -37,7 +37,7 @@ func offersLinks(d *deployment.Deployment) bool {
 // sendLink mails a new link for an attempt, in place of an older one.
 func (s *Service) sendLink(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, redirect string) (Prepared, error) {
 	to := user.Email(a.signIn.Identifier)
-	if err := allow(s.addresses, string(to)); err != nil {
+	if err := allowIn(ctx, tx, s.addresses, string(to)); err != nil {
 		return Prepared{}, err
 	}
 	token := secret.Token()
@@ -93,6 +93,9 @@ func (s *Service) verifyMagicLink(ctx context.Context, in verifyMagicLinkInput) 
 	}
 	if err := allow(s.clients, clientKey(caller)); err != nil {
 		return session.View{}, err
+	}
+	if d.Settings.MaintenanceMode {
+		return session.View{}, access.ErrMaintenance // a GET, but it signs in
 	}
 	if !offersLinks(d) {
 		return session.View{}, ErrStrategy

@@ -34,7 +34,9 @@ func (c claim) owner(ctx context.Context, db database.DBTX, d *deployment.Deploy
 }
 
 // signInWithPassword checks the password outside of the transaction: it takes
-// a core for milliseconds. Unknown identifiers cost the same.
+// a core for milliseconds. Unknown identifiers cost the same. A try is counted
+// before the password is compared, so that simultaneous guesses share the
+// count, and a right password takes its own back.
 func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller, d *deployment.Deployment, c claim) (session.View, error) {
 	if c.password == "" {
 		return session.View{}, ErrInvalidCredentials
@@ -42,11 +44,15 @@ func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller,
 	if err := allow(s.clients, clientKey(caller)); err != nil {
 		return session.View{}, err
 	}
-	if err := allow(s.accounts, c.identifier); err != nil {
-		return session.View{}, err
-	}
 	owner, err := c.owner(ctx, s.db, d)
 	if err != nil && !isNotFound(err) {
+		return session.View{}, err
+	}
+	account, err := accountKey(ctx, s.db, caller, c.identifier, owner.ID)
+	if err != nil {
+		return session.View{}, err
+	}
+	if err := allowOnAllNodes(ctx, s.accounts, account); err != nil {
 		return session.View{}, err
 	}
 	ok, err := s.passwords.Matches(ctx, owner.PasswordHash, c.password)
@@ -60,6 +66,9 @@ func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller,
 		return session.View{}, access.ErrDisabled
 	}
 	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {
+		if err := s.accounts.Refund(ctx, tx, account); err != nil {
+			return session.Including{}, err
+		}
 		a, err := beginSignIn(ctx, tx, d, SigninAttempt{SessionID: browser, UserID: owner.ID, Identifier: c.identifier, Method: c.method})
 		if err != nil {
 			return session.Including{}, err

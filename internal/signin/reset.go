@@ -68,7 +68,7 @@ func (s *Service) forgotPassword(ctx context.Context, in forgotPasswordInput) (R
 	if in.Body.OTP != "" {
 		return s.redeemResetCode(ctx, caller, email, in.Body.OTP)
 	}
-	if err := allow(s.addresses, string(email)); err != nil {
+	if err := allowOnAllNodes(ctx, s.addresses, string(email)); err != nil {
 		return ResetToken{}, err
 	}
 	return ResetToken{}, s.sendResetCode(ctx, caller, d, email)

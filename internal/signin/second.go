@@ -49,7 +49,7 @@ func (s *Service) sendSecond(ctx context.Context, tx *database.Tx, d *deployment
 	if err := noteAddress(ctx, tx, a.signIn, string(phones[i])); err != nil {
 		return Prepared{}, err
 	}
-	if err := allow(s.addresses, string(phones[i])); err != nil {
+	if err := allowIn(ctx, tx, s.addresses, string(phones[i])); err != nil {
 		return Prepared{}, err
 	}
 	text, err := s.sendText(ctx, tx, d, a, phones[i])
@@ -71,7 +71,11 @@ func (s *Service) trySecond(ctx context.Context, tx *database.Tx, caller *access
 	if step := currentStep(a.Steps); step != stepSecond && step != stepEmailCode {
 		return nil, ErrBadAttempt
 	}
-	if err := allow(s.accounts, "second factor of "+a.UserID.String()); err != nil {
+	account, err := accountKey(ctx, tx, caller, "second factor of "+a.UserID.String(), a.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if err := allowIn(ctx, tx, s.accounts, account); err != nil {
 		return nil, err
 	}
 	tried, err := New(tx).TrySecondFactor(ctx, TrySecondFactorParams{ID: a.ID, SessionID: a.SessionID, Steps: a.Steps, Most: secondTries, Now: tx.Now})
@@ -86,6 +90,9 @@ func (s *Service) trySecond(ctx context.Context, tx *database.Tx, caller *access
 		return wrong, event.Emit(ctx, tx, event.Event{
 			Name: "user.sign_in_failed", Subject: int64(a.UserID), Data: map[string]any{"method": a.Method, "step": currentStep(a.Steps)},
 		})
+	}
+	if err := s.accounts.Refund(ctx, tx, account); err != nil {
+		return nil, err
 	}
 	a.SecondFactor, a.SecondFactorAt = method, tx.Now
 	err = event.Emit(ctx, tx, event.Event{

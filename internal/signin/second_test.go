@@ -14,7 +14,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/onetime"
-	"github.com/guildhall-id/guildhall/internal/platform/limit"
+	"github.com/guildhall-id/guildhall/internal/platform/throttle"
 	"github.com/guildhall-id/guildhall/internal/session"
 )
 
@@ -77,7 +77,7 @@ func TestSecondFactorsArePacedByAccount(t *testing.T) {
 	each(t, func(o *door) {
 		r := o.guarded()
 		c := o.browser()
-		o.accounts = limit.New(limit.Rate{Count: 3, Per: 60_000_000_000}, o.db.Now().Time)
+		o.accounts = throttle.NewLimiter(o.db, testKey(o.t), "test", three)
 		o.begin(c, r, strategyCode)
 		var err error
 		for range 4 {

@@ -22,8 +22,10 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/limit"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
+	"github.com/guildhall-id/guildhall/internal/platform/throttle"
 	"github.com/guildhall-id/guildhall/internal/session"
 	"github.com/guildhall-id/guildhall/internal/user"
+	"github.com/guildhall-id/guildhall/internal/waitlist"
 )
 
 // attemptLife is how long a sign-up or sign-in may take.
@@ -38,10 +40,12 @@ var (
 	ErrTooManyTries       = fault.New(fault.TooMany, "RATE_LIMITED", "Too many tries. Wait a moment and try again.")
 )
 
-// Limits are how often one client and one account may try.
+// Limits are how often one client and one account may try. What is counted per
+// account and address holds on all nodes together, what is counted per client
+// on each node.
 type Limits struct {
 	PerClient  limit.Rate // sign-ups, password tries and codes of one client
-	PerAccount limit.Rate // password tries for one address, and second factors of one person
+	PerAccount limit.Rate // wrong passwords for one identifier, from unknown browsers and from each known one; second factors of one person
 	PerAddress limit.Rate // codes and links to one address or number
 	PerLookup  limit.Rate // questions of one client whether an account exists
 }
@@ -56,11 +60,13 @@ type Service struct {
 	passwords     *user.Passwords
 	outbox        *mail.Outbox
 	codes         onetime.Codes
+	approvals     waitlist.Invitations
 
 	challenges *challenge.Service
 	origins    []string
 
-	clients, accounts, addresses, lookups *limit.Limiter
+	clients, lookups    *limit.Limiter
+	accounts, addresses *throttle.Limiter
 }
 
 // Needs are what the service is made of.
@@ -83,10 +89,11 @@ func NewService(n Needs) *Service {
 	return &Service{
 		db: n.DB, deployments: n.Deployments, sessions: n.Sessions, organizations: n.Organizations,
 		factors: n.Factors, passwords: n.Passwords, outbox: n.Outbox, codes: onetime.NewCodes(n.Key),
+		approvals:  waitlist.NewInvitations(n.Key),
 		challenges: challenge.NewService(n.DB, n.Deployments, n.Key), origins: n.Origins,
 		clients:   limit.New(n.Limits.PerClient, n.Now),
-		accounts:  limit.New(n.Limits.PerAccount, n.Now),
-		addresses: limit.New(n.Limits.PerAddress, n.Now),
+		accounts:  throttle.NewLimiter(n.DB, n.Key, "passwords", n.Limits.PerAccount),
+		addresses: throttle.NewLimiter(n.DB, n.Key, "addresses", n.Limits.PerAddress),
 		lookups:   limit.New(n.Limits.PerLookup, n.Now),
 	}
 }
@@ -156,13 +163,4 @@ func (s *Service) enter(ctx context.Context, caller *access.Caller, d *deploymen
 // extend notes that the session has attempts to show until ends.
 func extend(ctx context.Context, tx *database.Tx, browser id.Session, ends clock.Time) error {
 	return New(tx).ExtendAttempts(ctx, ExtendAttemptsParams{ID: browser, AttemptsEndAt: ends, Now: tx.Now})
-}
-
-// allow is nil while key keeps the rate, else a refusal that says when to try
-// again.
-func allow(l *limit.Limiter, key string) error {
-	if ok, wait := l.Allow(key); !ok {
-		return ErrTooManyTries.After(wait)
-	}
-	return nil
 }

@@ -58,8 +58,7 @@ func newDoor(t testing.TB, db *database.DB, clock *atomic.Int64, rate limit.Rate
 	now := func() time.Time { return time.UnixMilli(clock.Load()) }
 	passwords, err := user.NewPasswords()
 	must(t, err)
-	key, err := secret.NewKey(bytes.Repeat([]byte{7}, secret.KeySize))
-	must(t, err)
+	key := testKey(t)
 	deployments := deployment.NewService(db, deployment.Staging, "http://localhost:8080", key)
 	d, err := deployments.Ensure(t.Context(), "Test")
 	must(t, err)
@@ -74,6 +73,14 @@ func newDoor(t testing.TB, db *database.DB, clock *atomic.Int64, rate limit.Rate
 		Limits:        Limits{PerClient: rate, PerAccount: rate, PerAddress: rate, PerLookup: rate},
 		Origins:       []string{"https://app.example.com"},
 	})}
+}
+
+// testKey is the server key of the tests.
+func testKey(t testing.TB) secret.Key {
+	t.Helper()
+	key, err := secret.NewKey(bytes.Repeat([]byte{7}, secret.KeySize))
+	must(t, err)
+	return key
 }
 
 func must(t testing.TB, err error) {

@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"errors"
-	"net/netip"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
@@ -185,12 +184,21 @@ func parseForm(auth deployment.AuthSettings, in signUpInput) (form application, 
 	return form, nil
 }
 
-// checkInvitation looks up an invitation and enforces the sign-up mode. Only
-// the mailed secret proves the invited address.
+// checkInvitation looks up an invitation, of an organization or the
+// deployment's own, and enforces the sign-up mode. Only the mailed secret
+// proves the invited address.
 func (s *Service) checkInvitation(ctx context.Context, d *deployment.Deployment, form *application, token string) error {
 	if token != "" {
-		invited, err := s.organizations.Lookup(ctx, s.db, d.ID, token, s.db.Now())
 		var refusal *fault.Error
+		approved, err := s.approvals.Lookup(ctx, s.db, d.ID, token, s.db.Now())
+		if err != nil && !errors.As(err, &refusal) {
+			return err
+		}
+		if err == nil && approved.Email == form.email {
+			form.proven = true
+			return nil
+		}
+		invited, err := s.organizations.Lookup(ctx, s.db, d.ID, token, s.db.Now())
 		if err != nil && !errors.As(err, &refusal) {
 			return err
 		}
@@ -215,7 +223,7 @@ func (s *Service) hashPassword(ctx context.Context, d *deployment.Deployment, pa
 	if !d.Settings.Auth.Password.Enabled || password == "" {
 		return "", nil
 	}
-	if err := user.CheckPassword(d.Settings.Auth.PasswordPolicy, password); err != nil {
+	if err := s.passwords.Check(d.Settings.Auth.PasswordPolicy, password); err != nil {
 		return "", err
 	}
 	return s.passwords.Hash(ctx, password)
@@ -243,21 +251,6 @@ func beginSignUp(ctx context.Context, tx *database.Tx, d *deployment.Deployment,
 		return a, err
 	}
 	return a, extend(ctx, tx, browser, a.ExpiresAt)
-}
-
-// clientKey is what a client's tries are counted by: its address, or the /64
-// network of an IPv6 one, which one subscriber holds whole.
-func clientKey(c *access.Caller) string {
-	ip := c.Client.IP
-	if ip.Is6() {
-		if network, err := ip.Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	if ip == (netip.Addr{}) {
-		return "unknown"
-	}
-	return ip.String()
 }
 
 func isNotFound(err error) bool { return errors.Is(err, user.ErrNotFound) }

@@ -16,6 +16,7 @@ import (
 	"github.com/go-crypt/crypt/algorithm/argon2"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/guildhall-id/guildhall/internal/breach"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
@@ -36,6 +37,8 @@ type Passwords struct {
 	hasher  *argon2.Hasher
 	decoder *crypt.Decoder
 	dummy   string
+
+	breached *breach.List // nil: none besides the most common ones
 }
 
 // The cost of a hash, and how many may wait for a core.
@@ -60,6 +63,13 @@ func NewPasswords() (*Passwords, error) {
 	return &Passwords{
 		cores: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), hasher: hasher, decoder: decoder, dummy: dummyDigest(),
 	}, nil
+}
+
+// WithBreached has Check refuse what list has, where the policy asks for it.
+// Call it before the first use.
+func (p *Passwords) WithBreached(list *breach.List) *Passwords {
+	p.breached = list
+	return p
 }
 
 // dummyDigest is a digest as Hash makes them, of no password: where the result
@@ -118,10 +128,21 @@ func (p *Passwords) onCore(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// CheckPassword returns ErrPasswordPolicy, with a sentence that says what is
-// missing, for a password that the policy refuses, and for one of the most
-// common ones. Any Unicode is allowed, nothing is cut; at most 128 characters.
-func CheckPassword(policy deployment.PasswordPolicy, password string) error {
+// Check returns ErrPasswordPolicy, with a sentence that says what is missing,
+// for a new password that the policy refuses, and for one of the most common
+// ones. Any Unicode is allowed, nothing is cut; at most 128 characters.
+func (p *Passwords) Check(policy deployment.PasswordPolicy, password string) error {
+	if err := checkPassword(policy, password); err != nil {
+		return err
+	}
+	if policy.Enabled && policy.RefuseBreached && p.breached != nil && p.breached.Has(password) {
+		return ErrPasswordPolicy.With("This password was stolen elsewhere and is known to attackers. Choose another one.")
+	}
+	return nil
+}
+
+// checkPassword is Check without the list of breached passwords.
+func checkPassword(policy deployment.PasswordPolicy, password string) error {
 	if !utf8.ValidString(password) || strings.ContainsRune(password, 0) {
 		return ErrPasswordPolicy.With("The password contains characters that cannot be used.")
 	}

@@ -1,11 +1,17 @@
 package user
 
 import (
+	"crypto/sha1"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/guildhall-id/guildhall/internal/breach"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 )
 
@@ -79,13 +85,58 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// S17: breached passwords are refused where the policy asks for it; the most
+// common ones always are.
+func TestBreachedPasswords(t *testing.T) {
+	const stolen, common = "correct horse battery", "password"
+	path := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(path, fmt.Appendf(nil, "%X:9\n", sha1.Sum([]byte(stolen))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := breach.Open(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	without, err := NewPasswords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := NewPasswords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	with.WithBreached(list)
+	on := deployment.PasswordPolicy{Enabled: true, RefuseBreached: true}
+	for name, test := range map[string]struct {
+		passwords *Passwords
+		policy    deployment.PasswordPolicy
+		password  string
+		ok        bool
+	}{
+		"on, in the list":          {with, on, stolen, false},
+		"on, not in it":            {with, on, stolen + "!", true},
+		"off":                      {with, deployment.PasswordPolicy{Enabled: true}, stolen, true},
+		"without policy":           {with, deployment.PasswordPolicy{RefuseBreached: true}, stolen, true},
+		"on, without a list":       {without, on, stolen, true},
+		"a common one, on":         {with, on, common, false},
+		"a common one, off":        {with, deployment.PasswordPolicy{}, common, false},
+		"a common one, no list":    {without, on, common, false},
+		"too short, in either way": {with, on, "x", false},
+	} {
+		if err := test.passwords.Check(test.policy, test.password); (err == nil) != test.ok || err != nil && !errors.Is(err, ErrPasswordPolicy) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func TestCommonPasswords(t *testing.T) {
 	for _, common := range []string{"password", "Password", "12345678", "iloveyou", "qwertyuiop"} {
-		if err := CheckPassword(deployment.PasswordPolicy{}, common); !errors.Is(err, ErrPasswordPolicy) {
+		if err := checkPassword(deployment.PasswordPolicy{}, common); !errors.Is(err, ErrPasswordPolicy) {
 			t.Errorf("%s: %v", common, err)
 		}
 	}
-	if err := CheckPassword(deployment.PasswordPolicy{}, "correct horse battery"); err != nil {
+	if err := checkPassword(deployment.PasswordPolicy{}, "correct horse battery"); err != nil {
 		t.Error(err)
 	}
 }

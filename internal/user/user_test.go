@@ -143,8 +143,8 @@ func TestPasswordPolicy(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if err := CheckPassword(tt.policy, tt.password); (err == nil) != tt.ok {
-				t.Errorf("CheckPassword(%q) = %v", tt.password, err)
+			if err := checkPassword(tt.policy, tt.password); (err == nil) != tt.ok {
+				t.Errorf("checkPassword(%q) = %v", tt.password, err)
 			}
 		})
 	}

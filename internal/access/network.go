@@ -1,0 +1,16 @@
+package access
+
+import "net/netip"
+
+// Network is what a client's tries are counted by: its address, or the /64
+// network of an IPv6 one, which one subscriber holds whole.
+func (c Client) Network() string {
+	ip := c.IP.Unmap()
+	if !ip.IsValid() {
+		return "unknown"
+	}
+	if ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip.WithZone(""), 64).Masked().String()
+}
