@@ -21,6 +21,8 @@ var unaudited = map[string]string{
 	"SignUp":                   "an attempt; it ends with user.created",
 	"PrepareVerification":      "a mail, which is a row itself; entering its code is an event",
 	"PrepareEmailVerification": "a mail, which is a row itself; entering its code is an event",
+	"PreparePhoneVerification": "a text message, which is a row itself; entering its code is an event",
+	"GenerateAuthenticator":    "it does not count until its codes are entered, which is an event",
 	"ForgotPassword":           "a mail, which is a row itself; the new password is an event",
 
 	"SignOut by nobody":          "nobody was signed in",
@@ -30,7 +32,7 @@ var unaudited = map[string]string{
 // compared are the operations that change what was there: their events have it
 // before and after.
 var compared = []string{
-	"UpdateUser", "MakeEmailPrimary", "UpdateOrganization", "UpdateWorkspace",
+	"UpdateUser", "MakeEmailPrimary", "MakePhonePrimary", "UpdateOrganization", "UpdateWorkspace",
 	"AddMemberRole", "RemoveMemberRole", "AddWorkspaceMemberRole", "RemoveWorkspaceMemberRole",
 }
 

@@ -64,7 +64,7 @@ var recipes = map[string]func(*testing.T, *stage, caller) try{
 	"GetPhoneNumber":           ofPhone(unverified),
 	"PreparePhoneVerification": ofPhone(unverified),
 	"AttemptPhoneVerification": ofPhone(coded),
-	"MakePhonePrimary":         ofPhone(verified),
+	"MakePhonePrimary":         ofSecondPhone,
 	"DeletePhoneNumber":        ofPhone(verified),
 
 	"GenerateAuthenticator": ofNewcomer(),
