@@ -70,6 +70,8 @@ func (c *checker) signIn(a AuthSettings) {
 	if a.SecondFactorPolicy == "enforced" {
 		c.need(a.FactorsEnabled.PhoneOTP || a.FactorsEnabled.Authenticator, at+"second_factor_policy enforced",
 			at+"auth_factors_enabled.authenticator or phone_otp: nobody could sign in")
+		c.need(!a.FactorsEnabled.PhoneOTP || a.FactorsEnabled.Authenticator || a.EmailAddress.Required, at+"second_factor_policy enforced",
+			at+"auth_factors_enabled.authenticator or email_address.required: whoever begins with the phone could not go on")
 	}
 	if a.MagicLink.Enabled {
 		c.need(a.EmailAddress.Enabled, at+"magic_link.enabled", at+"email_address.enabled")

@@ -45,17 +45,24 @@ func TestSettingsRules(t *testing.T) {
 		"a first factor without its field": {func(s *Settings) {
 			s.Auth.FirstFactor, s.Auth.FactorsEnabled.UsernamePassword = "username_password", true
 		}, "needs auth_settings.username.enabled"},
-		"phone codes without phone numbers":          {func(s *Settings) { s.Auth.FirstFactor, s.Auth.FactorsEnabled.PhoneOTP = "phone_otp", true }, "needs auth_settings.phone_number.enabled"},
-		"usernames, all of it":                       {usernames, ""},
-		"passwords offered, but switched off":        {func(s *Settings) { s.Auth.Password = Field{} }, "auth_factors_enabled.email_password needs auth_settings.password.enabled"},
-		"links offered, but switched off":            {func(s *Settings) { s.Auth.FactorsEnabled.EmailMagicLink = true }, "needs auth_settings.magic_link.enabled"},
-		"codes offered, but not allowed":             {func(s *Settings) { s.Auth.EmailAddress.OTPVerificationAllowed = false }, "needs auth_settings.email_address.otp_verification_allowed"},
-		"an alternative nobody knows":                {func(s *Settings) { s.Auth.AlternateFirstFactors = []string{"fax"} }, `has "fax", but may only have`},
-		"an alternative that is the first choice":    {func(s *Settings) { s.Auth.FirstFactor = "email_otp" }, ""},
-		"an alternative that is not offered":         {func(s *Settings) { s.Auth.AlternateFirstFactors = []string{"phone_otp"} }, "alternate_first_factors \"phone_otp\" needs"},
-		"an alternative twice":                       {func(s *Settings) { s.Auth.AlternateFirstFactors = []string{"email_otp", "email_otp"} }, "twice"},
-		"a second factor that is not offered":        {func(s *Settings) { s.Auth.SecondFactor = "authenticator" }, `second_factor "authenticator" needs`},
-		"a second factor enforced that nobody has":   {func(s *Settings) { s.Auth.SecondFactorPolicy = "enforced" }, "nobody could sign in"},
+		"phone codes without phone numbers":        {func(s *Settings) { s.Auth.FirstFactor, s.Auth.FactorsEnabled.PhoneOTP = "phone_otp", true }, "needs auth_settings.phone_number.enabled"},
+		"usernames, all of it":                     {usernames, ""},
+		"passwords offered, but switched off":      {func(s *Settings) { s.Auth.Password = Field{} }, "auth_factors_enabled.email_password needs auth_settings.password.enabled"},
+		"links offered, but switched off":          {func(s *Settings) { s.Auth.FactorsEnabled.EmailMagicLink = true }, "needs auth_settings.magic_link.enabled"},
+		"codes offered, but not allowed":           {func(s *Settings) { s.Auth.EmailAddress.OTPVerificationAllowed = false }, "needs auth_settings.email_address.otp_verification_allowed"},
+		"an alternative nobody knows":              {func(s *Settings) { s.Auth.AlternateFirstFactors = []string{"fax"} }, `has "fax", but may only have`},
+		"an alternative that is the first choice":  {func(s *Settings) { s.Auth.FirstFactor = "email_otp" }, ""},
+		"an alternative that is not offered":       {func(s *Settings) { s.Auth.AlternateFirstFactors = []string{"phone_otp"} }, "alternate_first_factors \"phone_otp\" needs"},
+		"an alternative twice":                     {func(s *Settings) { s.Auth.AlternateFirstFactors = []string{"email_otp", "email_otp"} }, "twice"},
+		"a second factor that is not offered":      {func(s *Settings) { s.Auth.SecondFactor = "authenticator" }, `second_factor "authenticator" needs`},
+		"a second factor enforced that nobody has": {func(s *Settings) { s.Auth.SecondFactorPolicy = "enforced" }, "nobody could sign in"},
+		"a second factor enforced, the phone alone": {func(s *Settings) {
+			s.Auth.SecondFactorPolicy, s.Auth.FactorsEnabled.PhoneOTP, s.Auth.PhoneNumber.Enabled = "enforced", true, true
+			s.Auth.EmailAddress.Required = false
+		}, "whoever begins with the phone"},
+		"a second factor enforced, phone and mailbox": {func(s *Settings) {
+			s.Auth.SecondFactorPolicy, s.Auth.FactorsEnabled.PhoneOTP, s.Auth.PhoneNumber.Enabled = "enforced", true, true
+		}, ""},
 		"a second factor, all of it":                 {func(s *Settings) { s.Auth.SecondFactorPolicy, s.Auth.FactorsEnabled.Authenticator = "enforced", true }, ""},
 		"a field required that is not there":         {func(s *Settings) { s.Auth.Username.Required = true }, "username.required needs auth_settings.username.enabled"},
 		"a number verified that is not there":        {func(s *Settings) { s.Auth.VerificationPolicy.PhoneNumber = true }, "verification_policy.phone_number needs"},

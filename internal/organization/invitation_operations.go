@@ -85,7 +85,8 @@ func (s *Service) invitedOperations() []api.Operation {
 			ID: "AcceptInvitation", Route: "POST /organizations/invitations/accept",
 			Summary:     "Accept an invitation with the token of its link.",
 			Description: "Every outcome is answered with status 200; error_code says what stands in the way (contract section 8).",
-			Access:      access.Browser(), Handle: inOrganizations(s, s.acceptInvitation),
+			Access:      access.Browser(), Errors: []*fault.Error{access.ErrDisabled, access.ErrEnrolment},
+			Handle: inOrganizations(s, s.acceptInvitation),
 		},
 		{
 			ID: "GetMyInvitations", Route: "GET /me/invitations",

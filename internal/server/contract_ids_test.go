@@ -106,7 +106,7 @@ func (s *stage) foreign(t *testing.T, route, name string) string {
 		return next.phone
 	case "primary_email_address_id":
 		return next.owner.get(t, "/me/email-addresses").text(t, "data.0.id")
-	case "attempt_identifier", "attempt":
+	case "attempt_identifier", "attempt", "attempt_id":
 		return next.attempt
 	}
 	t.Fatalf("say which id of the neighbour %s is", name)
@@ -119,6 +119,7 @@ var elsewhere = map[string]int{
 	"PrepareVerification attempt_identifier": http.StatusBadRequest,
 	"AttemptVerification attempt_identifier": http.StatusBadRequest,
 	"VerifyMagicLink attempt":                http.StatusBadRequest,
+	"CompleteProfile attempt_id":             http.StatusBadRequest,
 }
 
 // testForeignIDs sends the neighbour's ids in every place an id can be: the

@@ -68,6 +68,8 @@ type stage struct {
 	cast    []caller
 	spare   *person // a member whom others may remove
 	parties int
+
+	completed int // profiles of people who were there before last names were required
 }
 
 func (w *world) stage(t *testing.T) *stage {

@@ -38,6 +38,7 @@ var recipes = map[string]func(*testing.T, *stage, caller) try{
 	"SignIn":                         signIn,
 	"PrepareVerification":            prepareVerification,
 	"AttemptVerification":            attemptVerification,
+	"CompleteProfile":                completeProfile,
 	"VerifyMagicLink":                verifyMagicLink,
 	"ForgotPassword":                 inOtherBrowser("email", "somebody@people.example"),
 	"ResetPassword":                  resetPassword,

@@ -111,7 +111,10 @@ func offerAll(t *testing.T) func(*config.Config) {
 func newWorld(t *testing.T, dialect database.Dialect) *world {
 	t.Helper()
 	w := &world{secrets: &secrets{}}
-	w.Server, w.log = newServer(t, dialect, offerAll(t))
+	w.Server, w.log = newServer(t, dialect, func(c *config.Config) {
+		offerAll(t)(c)
+		leaveNameless(t)(c)
+	})
 	w.documents = readDescriptions(t, w.API)
 	w.founder, w.stranger, w.neighbour = w.person(t, "Fay Founder"), w.person(t, "Sam Stranger"), w.person(t, "Nell Neighbour")
 	w.next = w.tenant(t, w.person(t, "Olga Owner"), "Next door")

@@ -89,7 +89,9 @@ func fill(ctx context.Context, tx *database.Tx, d *deployment.Deployment, who id
 		}
 	}
 	return event.Emit(ctx, tx, event.Event{
-		Name: "user.profile_completed", Subject: int64(who), Data: map[string]any{"fields": lacks},
+		Name: "user.profile_completed", Subject: int64(who), Data: map[string]any{"fields": lacks, "after": map[string]any{
+			"first_name": form.first, "last_name": form.last, "username": form.username, "email": form.email, "phone_number": form.phone,
+		}},
 	})
 }
 

@@ -133,7 +133,7 @@ func checkFields(auth deployment.AuthSettings, in signUpInput) error {
 		{auth.LastName, b.LastName, "last name", false},
 		{auth.Username.Field, b.Username, "username", b.Password != "" && auth.Password.Enabled && auth.FactorsEnabled.UsernamePassword},
 		{auth.EmailAddress.Field, b.Email, "e-mail address", true},
-		{auth.PhoneNumber.Field, b.PhoneNumber, "phone number", true},
+		{auth.PhoneNumber.Field, b.PhoneNumber, "phone number", auth.FactorsEnabled.PhoneOTP && auth.PhoneNumber.Verifiable()},
 		{auth.Password, b.Password, "password", false},
 	} {
 		if f.field.Enabled && f.field.Required && f.value == "" {
