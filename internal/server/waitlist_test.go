@@ -54,7 +54,7 @@ func (w *world) signUpAtOnce(t *testing.T, who *person, token string) {
 	for i := range browsers {
 		browsers[i] = w.browser()
 		all.Go(func() {
-			answers[i] = browsers[i].post(t, "/auth/signup", "first_name", "Ana", "email", who.email, "password", password, "invite_token", token)
+			answers[i] = browsers[i].post(t, "/auth/signup", "first_name", "Ana", "last_name", "Waiting", "email", who.email, "password", password, "invite_token", token)
 		})
 	}
 	all.Wait()
