@@ -86,9 +86,13 @@ func TestSignInByPhone(t *testing.T) {
 		must(o.t, err)
 		_, err = o.prepare(c, strategyPhone, "")
 		must(o.t, err)
-		o.exec("UPDATE user_phone_numbers SET ended_at = 1")
-		if _, err := o.enterCode(c, 0, o.mailed(r.phone).Code); !errors.Is(err, ErrBadAttempt) || c.User != 0 {
-			o.t.Errorf("a number that is the person's no more: %v", err)
+		code, bo := o.mailed(r.phone).Code, o.settle("bo")
+		o.exec("UPDATE user_phone_numbers SET user_id = $1", int64(bo.id))
+		if _, err := o.enterCode(c, 0, code); !errors.Is(err, ErrBadAttempt) || c.User != 0 {
+			o.t.Errorf("a number that is somebody else's now: %v", err)
+		}
+		if _, err = o.prepare(c, strategyPhone, ""); err != nil || o.mailed(r.phone).Code != code {
+			o.t.Errorf("a code went to somebody else (%v)", err)
 		}
 	})
 }

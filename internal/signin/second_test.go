@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -202,7 +203,13 @@ func TestSecondFactorsAreBound(t *testing.T) {
 		_, err := o.prepare(c, strategyPhone, "4567") // the form has no challenge here
 		must(o.t, err)
 		code := o.mailed(r.phone).Code
-		o.exec("UPDATE user_phone_numbers SET ended_at = 1 WHERE user_id = $1", int64(r.id))
+		o.change(func(s *deployment.Settings) { s.Auth.FactorsEnabled.PhoneOTP = false })
+		if _, err := o.enterCode(c, attempt, code); !errors.Is(err, factor.ErrWrongCode) {
+			o.t.Errorf("numbers that are no second factor any more: %v", err)
+		}
+		o.change(func(s *deployment.Settings) { s.Auth.FactorsEnabled.PhoneOTP = true })
+		o.withPhone(r, "+41797654321")
+		o.exec("UPDATE user_phone_numbers SET ended_at = 1 WHERE phone_number = '+41791234567'")
 		if _, err := o.enterCode(c, attempt, code); !errors.Is(err, factor.ErrWrongCode) {
 			o.t.Errorf("a number that is the person's no more: %v", err)
 		}
@@ -299,6 +306,34 @@ func TestSwitchingToASignInThatIsHeldBack(t *testing.T) {
 		}
 		if status := o.ask(c, "/me/backup-codes", nil, nil); status != http.StatusBadRequest {
 			o.t.Errorf("backup codes alone: %d", status)
+		}
+	})
+}
+
+// S13: a link that is opened in another browser asks for the second factor
+// there, and the server's own page leads to where it is entered.
+func TestLinkThenSecondFactor(t *testing.T) {
+	each(t, func(o *door) {
+		r := o.guarded()
+		asked, opened := o.browser(), o.browser()
+		_, err := o.signIn(asked, strategyLink, r.email, "")
+		must(o.t, err)
+		_, err = o.prepare(asked, strategyLink, "")
+		must(o.t, err)
+		link, err := url.Parse(o.mailed(r.email).Action.URL)
+		must(o.t, err)
+		to, err := o.OpenLink(o.as(opened), link.Query().Get("token"), link.Query().Get("attempt"), "https://app.example.com/inside")
+		must(o.t, err)
+		attempt := fmt.Sprint(o.attempt(opened))
+		if want := "http://localhost:8080/sign-in?signin_attempt_id=" + attempt; to != want || opened.User != 0 || asked.User != 0 {
+			o.t.Errorf("the page leads to %s, want %s", to, want)
+		}
+		o.clock.Add(60_000)
+		if _, err := o.enterCode(asked, 0, o.totp(r)); !errors.Is(err, ErrBadAttempt) {
+			o.t.Errorf("where the link was asked for: %v", err)
+		}
+		if view := o.proveAgain(opened, r, byAuthenticator); !last(view).Completed || opened.User != r.id || asked.User != 0 {
+			o.t.Errorf("where it was opened: %+v", last(view))
 		}
 	})
 }
