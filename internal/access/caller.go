@@ -20,6 +20,9 @@ type Caller struct {
 	Disabled   bool       // the person may not do anything
 	Enrolling  bool       // the person may only set up a second factor
 
+	// SecondFactor is whether the active sign-in was made with one.
+	SecondFactor bool
+
 	Organization OrganizationGrant // of the tenant named by the request
 	Workspace    WorkspaceGrant
 
@@ -50,6 +53,7 @@ type OrganizationGrant struct {
 	ID          id.Organization
 	Membership  id.OrganizationMembership
 	Permissions Permissions
+	Demands     Demands
 }
 
 // WorkspaceGrant is what a person may do in one workspace. Permissions has
@@ -60,6 +64,7 @@ type WorkspaceGrant struct {
 	Organization id.Organization
 	Membership   id.WorkspaceMembership
 	Permissions  Permissions
+	Demands      Demands // of the workspace; those of its organization are with that grant
 }
 
 // Client is where a request came from.

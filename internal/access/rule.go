@@ -36,10 +36,11 @@ const (
 
 // Rule says who may call an operation.
 type Rule struct {
-	scope  scope
-	anyOf  []Permission // one of them is enough; none: membership is enough
-	member string       // the body member that names the tenant, else path {id}
-	enrol  bool         // also allows those who have yet to set up a second factor
+	scope      scope
+	anyOf      []Permission // one of them is enough; none: membership is enough
+	member     string       // the body member that names the tenant, else path {id}
+	enrol      bool         // also allows those who have yet to set up a second factor
+	ineligible bool         // also those who do not meet what the tenant demands
 }
 
 // Anyone allows every caller and needs no session.
@@ -73,6 +74,16 @@ func (r Rule) NamedBy(member string) Rule {
 	r.member = member
 	return r
 }
+
+// EvenIneligible is the rule without what the tenant demands of those who act
+// in it: nobody needs to be at the office to leave.
+func (r Rule) EvenIneligible() Rule {
+	r.ineligible = true
+	return r
+}
+
+// Demanding reports whether the rule asks for what a tenant demands.
+func (r Rule) Demanding() bool { return (r.OfOrganization() || r.OfWorkspace()) && !r.ineligible }
 
 // Member is the body member that names the tenant; empty for the path.
 func (r Rule) Member() string { return r.member }
@@ -114,6 +125,9 @@ func (r Rule) Decide(c *Caller) error {
 		if c.Organization.Membership == 0 {
 			return ErrNotFound
 		}
+		if err := r.eligible(c, c.Organization.Demands); err != nil {
+			return err
+		}
 		if !c.Organization.Permissions.HoldAny(r.anyOf...) {
 			return ErrForbidden
 		}
@@ -121,11 +135,22 @@ func (r Rule) Decide(c *Caller) error {
 		if c.Workspace.Membership == 0 && !c.Workspace.Permissions.Hold(WorkspaceAdmin) {
 			return ErrNotFound
 		}
+		if err := r.eligible(c, c.Organization.Demands, c.Workspace.Demands); err != nil {
+			return err
+		}
 		if !c.Workspace.Permissions.HoldAny(r.anyOf...) {
 			return ErrForbidden
 		}
 	}
 	return nil
+}
+
+// eligible is nil when the caller meets the demands, or need not.
+func (r Rule) eligible(c *Caller, demands ...Demands) error {
+	if r.ineligible {
+		return nil
+	}
+	return c.Eligible(demands...).Err()
 }
 
 // String is the rule in words, for docs/permissions.md.
@@ -158,6 +183,9 @@ func (r Rule) words(tenant string) string {
 	}
 	for i, p := range r.anyOf {
 		s += []string{" with ", " or "}[min(i, 1)] + "`" + string(p) + "`"
+	}
+	if r.ineligible {
+		s += ", from anywhere"
 	}
 	return strings.TrimSpace(s)
 }

@@ -174,6 +174,9 @@ func (e *endpoint) refusals() map[int][]*fault.Error {
 	if op.Access.OfOrganization() || op.Access.OfWorkspace() {
 		all = append(all, access.ErrNotFound, access.ErrForbidden)
 	}
+	if op.Access.Demanding() {
+		all = append(all, access.ErrIneligible)
+	}
 	if op.Changes || !strings.HasPrefix(op.Route, http.MethodGet+" ") {
 		all = append(all, errCrossSite)
 		if op.Access.Session() {

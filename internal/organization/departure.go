@@ -46,7 +46,7 @@ func (s *Service) LeaveAll(ctx context.Context, tx *database.Tx) error {
 // endWithLastMember ends the locked organization of which the caller is the
 // only member.
 func (s *Service) endWithLastMember(ctx context.Context, tx *database.Tx, org Organization) error {
-	if err := closeOrganization(ctx, New(tx), tx.Now, org.ID, access.CallerOf(ctx).User); err != nil {
+	if err := closeOrganization(ctx, tx, org, access.CallerOf(ctx).User); err != nil {
 		return err
 	}
 	return event.Emit(ctx, tx, event.Event{

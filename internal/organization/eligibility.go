@@ -2,72 +2,61 @@ package organization
 
 import (
 	"context"
-	"net/netip"
+	"fmt"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
-	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
 
-// Eligibility says whether a membership can be used from where the person is,
-// the way they signed in.
-type Eligibility struct {
-	Type    string `json:"type" enum:"none,ip_not_allowed,mfa_required,ip_and_mfa_required"`
-	Message string `json:"message"`
+// ErrLockedOut keeps people from shutting themselves out: there might be
+// nobody left to let them in again.
+var ErrLockedOut = fault.New(fault.Conflict, "CONFLICT", "This would lock you out.")
+
+// demands are what the organization asks of those who act in it.
+func (o Organization) demands(b2b deployment.B2BSettings) access.Demands {
+	return b2b.OrganizationDemands(restricted(o.EnableIPRestriction, o.WhitelistedIPs), o.EnforceMFA)
 }
 
-// restrictions are what a tenant asks of those who use it.
-type restrictions struct {
-	networks   []string // where they are; empty for anywhere
-	enforceMFA bool
+// demands are what the workspace asks besides what its organization does.
+func (w Workspace) demands(b2b deployment.B2BSettings) access.Demands {
+	return b2b.WorkspaceDemands(restricted(w.EnableIPRestriction, w.WhitelistedIPs), w.EnforceMFA)
 }
 
-func (o Organization) restrictions(b2b deployment.B2BSettings) (r restrictions) {
-	if o.EnableIPRestriction && b2b.IPAllowlistPerOrgEnabled {
-		r.networks = networksOf(o.WhitelistedIPs)
+// restricted is a list of networks that counts, else nothing.
+func restricted(enabled bool, networks string) string {
+	if !enabled {
+		return ""
 	}
-	r.enforceMFA = o.EnforceMFA && b2b.EnforceMFAPerOrgEnabled
-	return r
+	return networks
 }
 
-func (w Workspace) restrictions(b2b deployment.B2BSettings) (r restrictions) {
-	if w.EnableIPRestriction && b2b.IPAllowlistPerWorkspace {
-		r.networks = networksOf(w.WhitelistedIPs)
+// staysIn is nil when the caller, who has changed what is demanded, can still
+// meet it, else ErrLockedOut with what to do first.
+func staysIn(caller *access.Caller, demands access.Demands) error {
+	address := fmt.Sprintf("add your address %s to the list", caller.Client.IP)
+	switch caller.Eligible(demands).Type {
+	case "ip_not_allowed":
+		return ErrLockedOut.With("This would lock you out: " + address + " first.")
+	case "mfa_required":
+		return ErrLockedOut.With("This would lock you out: sign in with a second factor first.")
+	case "ip_and_mfa_required":
+		return ErrLockedOut.With("This would lock you out: " + address + ", and sign in with a second factor first.")
 	}
-	r.enforceMFA = w.EnforceMFA && b2b.EnforceMFAPerWorkspaceEnabled
-	return r
+	return nil
 }
 
-// eligible judges somebody at an address, who signed in with a second factor
-// or without, by the restrictions of a tenant and of those above it.
-func eligible(address netip.Addr, secondFactor bool, all ...restrictions) *Eligibility {
-	var outside, unproven bool
-	for _, r := range all {
-		outside = outside || !allows(r.networks, address)
-		unproven = unproven || r.enforceMFA && !secondFactor
+// usable is nil when the caller meets what a workspace demands, for use cases
+// whose rule is about its organization.
+func (s *Service) usable(ctx context.Context, q *Queries, organization id.Organization, workspace id.Workspace) error {
+	w, err := findWorkspace(ctx, q, organization, workspace)
+	if err != nil || !w.EnableIPRestriction && !w.EnforceMFA {
+		return err
 	}
-	switch {
-	case outside && unproven:
-		return &Eligibility{"ip_and_mfa_required", "Your network is not allowed here, and you need to sign in with a second factor."}
-	case outside:
-		return &Eligibility{"ip_not_allowed", "Your network is not allowed here."}
-	case unproven:
-		return &Eligibility{"mfa_required", "You need to sign in with a second factor here."}
+	b2b, err := s.settings(ctx)
+	if err != nil {
+		return err
 	}
-	return &Eligibility{Type: "none"}
-}
-
-// eligibility is eligible for the caller. How they signed in is read only when
-// somebody asks for a second factor.
-func (s *Service) eligibility(ctx context.Context, factorMatters bool) (func(...restrictions) *Eligibility, error) {
-	caller := access.CallerOf(ctx)
-	factor := ""
-	if factorMatters {
-		var err error
-		factor, err = s.queries.SecondFactorOf(ctx, SecondFactorOfParams{ID: caller.SignIn, UserID: caller.User})
-		if factor, err = database.OrNotFound(factor, err, access.ErrUnauthenticated); err != nil {
-			return nil, err
-		}
-	}
-	return func(all ...restrictions) *Eligibility { return eligible(caller.Client.IP, factor != "", all...) }, nil
+	return access.CallerOf(ctx).Eligible(w.demands(b2b)).Err()
 }

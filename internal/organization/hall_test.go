@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -80,6 +81,20 @@ type someone struct {
 	id.User
 	signIn  id.SignIn
 	session id.Session
+	address netip.Addr
+	factor  bool // signed in with a second factor
+}
+
+// at is the person somewhere else.
+func (p someone) at(address string) someone {
+	p.address = netip.MustParseAddr(address)
+	return p
+}
+
+// proven is the person, signed in with a second factor.
+func (p someone) proven() someone {
+	p.factor = true
+	return p
 }
 
 // person signs somebody in to a browser of their own.
@@ -87,7 +102,7 @@ func (h *hall) person(name string) (p someone) {
 	h.t.Helper()
 	ctx := context.Background()
 	must(h.t, h.db.InTx(ctx, func(tx *database.Tx) error {
-		p = someone{database.NewID[id.User](tx), database.NewID[id.SignIn](tx), database.NewID[id.Session](tx)}
+		p = someone{database.NewID[id.User](tx), database.NewID[id.SignIn](tx), database.NewID[id.Session](tx), netip.MustParseAddr("192.0.2.1"), false}
 		address := database.NewID[id.EmailAddress](tx)
 		email := strings.ToLower(name) + "@example.com"
 		for _, row := range []struct {
@@ -137,16 +152,29 @@ func call[In, Out any](h *hall, operation string, p someone, tenant access.Tenan
 // caller is p with the rights that they have in a tenant now.
 func (h *hall) caller(p someone, tenant access.Tenant) (*access.Caller, error) {
 	ctx := context.Background()
-	caller := &access.Caller{Deployment: h.d.ID, User: p.User, SignIn: p.signIn, Session: access.Session{ID: p.session}}
-	var err error
+	caller := &access.Caller{
+		Deployment: h.d.ID, User: p.User, SignIn: p.signIn, Session: access.Session{ID: p.session},
+		Client: access.Client{IP: p.address}, SecondFactor: p.factor,
+	}
+	b2b, err := h.s.settings(access.WithCaller(ctx, caller))
+	if err != nil {
+		return nil, err
+	}
 	if tenant.Organization != 0 {
 		if caller.Organization, err = grantOf(ctx, h.s.queries, tenant.Organization, p.User); err != nil {
 			return nil, err
+		}
+		if org, err := findOrganization(ctx, h.s.queries, h.d.ID, tenant.Organization); err == nil {
+			caller.Organization.Demands = org.demands(b2b)
 		}
 	}
 	if tenant.Workspace != 0 {
 		w := h.workspaceRow(tenant.Workspace)
 		caller.Workspace, err = workspaceGrantOf(ctx, h.s.queries, w.OrganizationID, w.ID, p.User)
+		caller.Workspace.Demands = w.demands(b2b)
+		if org, err := findOrganization(ctx, h.s.queries, h.d.ID, w.OrganizationID); err == nil {
+			caller.Organization.Demands = org.demands(b2b)
+		}
 	}
 	return caller, err
 }
@@ -208,7 +236,7 @@ func (h *hall) joins(p someone, o id.Organization, roles ...id.OrganizationRole)
 func (h *hall) tryJoin(p someone, o id.Organization, seats int64, roles ...id.OrganizationRole) (m id.OrganizationMembership, err error) {
 	ctx := h.quietly()
 	err = h.db.InTx(ctx, func(tx *database.Tx) error {
-		m, err = h.s.join(ctx, tx, joining{Deployment: h.d.ID, Organization: o, User: p.User, Roles: roles, By: "import", Limit: seats})
+		m, err = h.s.join(ctx, tx, joining{Deployment: h.d.ID, Organization: o, User: p.User, Roles: roles, By: "import", B2B: deployment.B2BSettings{MaxAllowedOrgMembers: seats}})
 		return err
 	})
 	return m, err

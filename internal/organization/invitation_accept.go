@@ -263,7 +263,7 @@ func (s *Service) enter(ctx context.Context, tx *database.Tx, t terms, inv Invit
 	if member == 0 {
 		member, err = s.join(ctx, tx, joining{
 			Deployment: inv.DeploymentID, Organization: inv.OrganizationID, User: e.User, Roles: []id.OrganizationRole{t.role.ID},
-			By: e.by, Invitation: inv.ID, Limit: b2b.MaxAllowedOrgMembers,
+			By: e.by, Invitation: inv.ID, Into: t.workspace.ID, B2B: b2b,
 		})
 		if err != nil {
 			return Acceptance{}, err

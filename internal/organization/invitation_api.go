@@ -32,14 +32,27 @@ func (s *Service) managedInvitation(ctx context.Context, q *Queries, in invitati
 	if err != nil && !errors.Is(err, access.ErrNotFound) {
 		return inv, power{}, err
 	}
-	may, failed := powerOf(ctx, q, in.OrganizationID, inv.WorkspaceID, access.CallerOf(ctx).User)
+	may, failed := s.callerPower(ctx, q, in.OrganizationID, inv.WorkspaceID)
 	if failed != nil {
 		return inv, may, failed
 	}
-	if !may.mayInvite() {
-		return inv, may, access.ErrForbidden
-	}
 	return inv, may, err
+}
+
+// callerPower is powerOf for a caller who may manage invitations there, and
+// meets what the workspace demands, else the reason why not.
+func (s *Service) callerPower(ctx context.Context, q *Queries, organization id.Organization, workspace id.Workspace) (power, error) {
+	may, err := powerOf(ctx, q, organization, workspace, access.CallerOf(ctx).User)
+	if err == nil && !may.mayInvite() {
+		err = access.ErrForbidden
+	}
+	if err != nil || workspace == 0 {
+		return may, err
+	}
+	if err = s.usable(ctx, q, organization, workspace); errors.Is(err, ErrWorkspaceNotFound) {
+		err = nil // what is asked for says so itself
+	}
+	return may, err
 }
 
 // powerOf is what a person holds now in an organization and, unless it is

@@ -99,7 +99,7 @@ func (s *Service) previewInvitations(ctx context.Context, in inviteMembersInput)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.offered(ctx, s.queries, d, organization, in.offer(), caller.User)
+	t, err := s.offered(ctx, s.queries, d, organization, in.offer())
 	if err != nil {
 		return nil, err
 	}

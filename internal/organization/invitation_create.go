@@ -81,15 +81,12 @@ func remainingTerms(ctx context.Context, q *Queries, d *deployment.Deployment, o
 	return t, err
 }
 
-// offered are the terms that a person may offer, or the reason why they may
+// offered are the terms that the caller may offer, or the reason why they may
 // not: no right to invite there, or the ceiling.
-func (s *Service) offered(ctx context.Context, q *Queries, d *deployment.Deployment, organization Organization, o offer, inviter id.User) (terms, error) {
-	may, err := powerOf(ctx, q, organization.ID, o.Workspace, inviter)
+func (s *Service) offered(ctx context.Context, q *Queries, d *deployment.Deployment, organization Organization, o offer) (terms, error) {
+	may, err := s.callerPower(ctx, q, organization.ID, o.Workspace)
 	if err != nil {
 		return terms{}, err
-	}
-	if !may.mayInvite() {
-		return terms{}, access.ErrForbidden
 	}
 	t, err := termsOf(ctx, q, d, organization, o)
 	if err == nil && !may.covers(t.role.Permissions, t.workspaceRole.Permissions) {
@@ -143,7 +140,7 @@ func (s *Service) invite(ctx context.Context, organization id.Organization, o of
 		if err != nil {
 			return err
 		}
-		t, err := s.offered(ctx, q, d, locked, o, caller.User)
+		t, err := s.offered(ctx, q, d, locked, o)
 		if err != nil {
 			return err
 		}

@@ -89,10 +89,13 @@ func (s *Service) mayList(ctx context.Context, organization id.Organization, wor
 		return access.ErrForbidden
 	}
 	grant, err := workspaceGrantOf(ctx, s.queries, organization, workspace, caller.User)
-	if err == nil && !grant.Permissions.Hold(access.WorkspaceManage) {
-		err = access.ErrForbidden
+	if err != nil {
+		return err
 	}
-	return err
+	if !grant.Permissions.Hold(access.WorkspaceManage) {
+		return access.ErrForbidden
+	}
+	return s.usable(ctx, s.queries, organization, workspace)
 }
 
 // invitationReader reads up to a number of invitations below an id.

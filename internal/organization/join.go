@@ -3,7 +3,9 @@ package organization
 import (
 	"cmp"
 	"context"
+	"errors"
 
+	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -29,10 +31,11 @@ type joining struct {
 	Deployment   id.Deployment
 	Organization id.Organization
 	User         id.User
-	Roles        []id.OrganizationRole // of the organization or of its deployment
-	By           string                // one of byCreation, byInvitationMail, …
-	Invitation   id.Invitation         // zero without one
-	Limit        int64                 // seats, 0 for any number
+	Roles        []id.OrganizationRole  // of the organization or of its deployment
+	By           string                 // one of byCreation, byInvitationMail, …
+	Invitation   id.Invitation          // zero without one
+	Into         id.Workspace           // that they are about to join as well
+	B2B          deployment.B2BSettings // seats, and the role in the workspace that is for all
 }
 
 // join makes the person a member. ErrAlreadyMember leaves the transaction as
@@ -47,13 +50,13 @@ func (s *Service) join(ctx context.Context, tx *database.Tx, j joining) (id.Orga
 	if membership, err = database.OrNotFound(membership, err, ErrAlreadyMember); err != nil {
 		return 0, err
 	}
-	taken, err := q.TakeSeat(ctx, TakeSeatParams{ID: j.Organization, DeploymentID: j.Deployment, Seats: j.Limit})
-	if err != nil {
-		return 0, err
-	}
-	if taken == 0 { // none is left, unless the organization is gone
+	assigned, err := q.TakeSeat(ctx, TakeSeatParams{ID: j.Organization, DeploymentID: j.Deployment, Seats: j.B2B.MaxAllowedOrgMembers})
+	if database.IsNoRows(err) { // none is left, unless the organization is gone
 		_, err := findOrganization(ctx, q, j.Deployment, j.Organization)
 		return 0, cmp.Or(err, error(ErrSeats))
+	}
+	if err != nil {
+		return 0, err
 	}
 	given, err := q.GiveRoles(ctx, GiveRolesParams{
 		MembershipID: membership, OrganizationID: j.Organization, DeploymentID: j.Deployment, Roles: database.Int64s(j.Roles), Now: tx.Now,
@@ -64,9 +67,33 @@ func (s *Service) join(ctx context.Context, tx *database.Tx, j joining) (id.Orga
 	if given != int64(len(j.Roles)) {
 		return 0, ErrRoleNotFound
 	}
-	return membership, event.Emit(ctx, tx, event.Event{
+	err = event.Emit(ctx, tx, event.Event{
 		Name: "organization.member.added", Organization: j.Organization, Subject: int64(membership),
 		Data: map[string]any{"user_id": j.User, "role_ids": j.Roles, "joined_by": j.By, "invitation_id": j.Invitation},
+	})
+	if err != nil || assigned == 0 || assigned == j.Into {
+		return membership, err
+	}
+	return membership, s.assign(ctx, tx, j, membership, assigned)
+}
+
+// assign puts a new member into the workspace that the organization has for
+// all of them. They join the organization without it when it is full, and that
+// is recorded.
+func (s *Service) assign(ctx context.Context, tx *database.Tx, j joining, membership id.OrganizationMembership, workspace id.Workspace) error {
+	if !j.B2B.WorkspacesEnabled {
+		return nil
+	}
+	_, err := s.joinWorkspace(ctx, tx, workspaceJoining{
+		Deployment: j.Deployment, Organization: j.Organization, Workspace: workspace, OrganizationMembership: membership,
+		User: j.User, Roles: someRoles(j.B2B.DefaultWorkspaceMemberRoleID), Limit: j.B2B.MaxAllowedWorkspaceMembers,
+	})
+	if !errors.Is(err, ErrSeats) {
+		return err
+	}
+	return event.Emit(ctx, tx, event.Event{
+		Name: "workspace.member.not_added", Organization: j.Organization, Workspace: workspace, Subject: int64(membership),
+		Data: map[string]any{"user_id": j.User, "reason": ErrSeats.Code},
 	})
 }
 
@@ -82,9 +109,8 @@ type workspaceJoining struct {
 	Limit                  int64              // seats, 0 for any number
 }
 
-// joinWorkspace makes the person a member of the workspace. ErrAlreadyMember
-// leaves the transaction as it was; after any other error it must be rolled
-// back.
+// joinWorkspace makes the person a member of the workspace. ErrSeats leaves the
+// transaction as it was; after any other error it must be rolled back.
 func (s *Service) joinWorkspace(ctx context.Context, tx *database.Tx, j workspaceJoining) (id.WorkspaceMembership, error) {
 	q := New(tx)
 	if _, err := lockOrganization(ctx, q, j.Deployment, j.Organization); err != nil {
@@ -97,13 +123,6 @@ func (s *Service) joinWorkspace(ctx context.Context, tx *database.Tx, j workspac
 	if !live {
 		return 0, ErrMemberNotFound
 	}
-	membership, err := q.InsertWorkspaceMembership(ctx, InsertWorkspaceMembershipParams{
-		ID: database.NewID[id.WorkspaceMembership](tx), DeploymentID: j.Deployment, OrganizationID: j.Organization,
-		WorkspaceID: j.Workspace, OrganizationMembershipID: j.OrganizationMembership, UserID: j.User, Now: tx.Now,
-	})
-	if membership, err = database.OrNotFound(membership, err, ErrAlreadyMember); err != nil {
-		return 0, err
-	}
 	taken, err := q.TakeWorkspaceSeat(ctx, TakeWorkspaceSeatParams{ID: j.Workspace, OrganizationID: j.Organization, Seats: j.Limit})
 	if err != nil {
 		return 0, err
@@ -111,6 +130,13 @@ func (s *Service) joinWorkspace(ctx context.Context, tx *database.Tx, j workspac
 	if taken == 0 { // none is left, unless the workspace is gone
 		_, err := findWorkspace(ctx, q, j.Organization, j.Workspace)
 		return 0, cmp.Or(err, error(ErrSeats))
+	}
+	membership, err := q.InsertWorkspaceMembership(ctx, InsertWorkspaceMembershipParams{
+		ID: database.NewID[id.WorkspaceMembership](tx), DeploymentID: j.Deployment, OrganizationID: j.Organization,
+		WorkspaceID: j.Workspace, OrganizationMembershipID: j.OrganizationMembership, UserID: j.User, Now: tx.Now,
+	})
+	if membership, err = database.OrNotFound(membership, err, ErrAlreadyMember); err != nil {
+		return 0, err
 	}
 	given, err := q.GiveWorkspaceRoles(ctx, GiveWorkspaceRolesParams{
 		MembershipID: membership, WorkspaceID: j.Workspace, DeploymentID: j.Deployment, Roles: database.Int64s(j.Roles), Now: tx.Now,

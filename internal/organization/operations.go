@@ -6,6 +6,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/picture"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
 
@@ -31,15 +32,15 @@ func (s *Service) organizationOperations() []api.Operation {
 			Route:   "POST /organizations",
 			Summary: "Create an organization, with the caller as its first administrator.",
 			Access:  access.SignedIn(),
-			Errors:  []*fault.Error{ErrNameInvalid, ErrCreationOff, ErrTooManyJoined, ErrTooManyCreated},
+			Errors:  []*fault.Error{ErrNameInvalid, ErrCreationOff, ErrTooManyJoined, ErrTooManyCreated, picture.ErrNotPicture, picture.ErrTooManyBytes},
 			Handle:  inOrganizations(s, s.createOrganization),
 		},
 		{
 			ID:      "UpdateOrganization",
 			Route:   "POST /organizations/{id}/update",
-			Summary: "Change the name, description and restrictions of an organization. What is not sent stays.",
+			Summary: "Change the name, description, picture and restrictions of an organization. What is not sent stays.",
 			Access:  access.InOrganization(access.OrganizationManage),
-			Errors:  []*fault.Error{ErrNameInvalid, ErrAddressInvalid, ErrTooManyNetworks, ErrWorkspaceNotFound, deployment.ErrFeatureDisabled},
+			Errors:  []*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrWorkspaceNotFound, ErrCeiling, ErrLockedOut, picture.ErrNotPicture, picture.ErrTooManyBytes, deployment.ErrFeatureDisabled},
 			Handle:  inOrganizations(s, s.updateOrganization),
 		},
 		{
@@ -54,7 +55,7 @@ func (s *Service) organizationOperations() []api.Operation {
 			ID:      "LeaveOrganization",
 			Route:   "POST /organizations/{id}/leave",
 			Summary: "Leave an organization and all its workspaces.",
-			Access:  access.InOrganization(),
+			Access:  access.InOrganization().EvenIneligible(),
 			Errors:  []*fault.Error{ErrLastAdmin},
 			Handle:  inOrganizations(s, s.leaveOrganization),
 		},
@@ -134,15 +135,15 @@ func (s *Service) workspaceOperations() []api.Operation {
 			Route:   "POST /workspaces",
 			Summary: "Create a workspace in an organization, with the caller as its first administrator.",
 			Access:  access.InOrganization().NamedBy("organization_id"),
-			Errors:  []*fault.Error{ErrNameInvalid, ErrTooManyWorkspaces},
+			Errors:  []*fault.Error{ErrNameInvalid, ErrTooManyWorkspaces, picture.ErrNotPicture, picture.ErrTooManyBytes},
 			Handle:  inWorkspaces(s, s.createWorkspace),
 		},
 		{
 			ID:      "UpdateWorkspace",
 			Route:   "POST /workspaces/{id}/update",
-			Summary: "Change the name, description and restrictions of a workspace. What is not sent stays.",
+			Summary: "Change the name, description, picture and restrictions of a workspace. What is not sent stays.",
 			Access:  access.InWorkspace(access.WorkspaceManage),
-			Errors:  []*fault.Error{ErrNameInvalid, ErrAddressInvalid, ErrTooManyNetworks, deployment.ErrFeatureDisabled},
+			Errors:  []*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrLockedOut, picture.ErrNotPicture, picture.ErrTooManyBytes, deployment.ErrFeatureDisabled},
 			Handle:  inWorkspaces(s, s.updateWorkspace),
 		},
 		{
@@ -157,7 +158,7 @@ func (s *Service) workspaceOperations() []api.Operation {
 			ID:      "LeaveWorkspace",
 			Route:   "POST /workspaces/{id}/leave",
 			Summary: "Leave a workspace.",
-			Access:  access.InWorkspace(),
+			Access:  access.InWorkspace().EvenIneligible(),
 			Errors:  []*fault.Error{ErrMemberNotFound, ErrLastAdmin},
 			Handle:  inWorkspaces(s, s.leaveWorkspace),
 		},

@@ -16,6 +16,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/picture"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
@@ -41,6 +42,7 @@ type Service struct {
 	outbox      *mail.Outbox
 	secrets     invitationSecrets
 	limits      Limits
+	studio      *picture.Studio
 }
 
 // NewService serves the organizations of db. Invitations are mailed through
@@ -48,13 +50,18 @@ type Service struct {
 func NewService(db *database.DB, deployments *deployment.Service, sessions *session.Service, outbox *mail.Outbox, key secret.Key, limits Limits) *Service {
 	return &Service{
 		db: db, queries: New(db), deployments: deployments, sessions: sessions,
-		outbox: outbox, secrets: newInvitationSecrets(key), limits: limits,
+		outbox: outbox, secrets: newInvitationSecrets(key), limits: limits, studio: picture.NewStudio(),
 	}
+}
+
+// deployment is the caller's.
+func (s *Service) deployment(ctx context.Context) (*deployment.Deployment, error) {
+	return s.deployments.Get(ctx, access.CallerOf(ctx).Deployment)
 }
 
 // settings are the switches and limits of the caller's deployment.
 func (s *Service) settings(ctx context.Context) (deployment.B2BSettings, error) {
-	d, err := s.deployments.Get(ctx, access.CallerOf(ctx).Deployment)
+	d, err := s.deployment(ctx)
 	if err != nil {
 		return deployment.B2BSettings{}, err
 	}

@@ -9,14 +9,14 @@ SELECT * FROM organizations
 WHERE id = @id AND deployment_id = @deployment_id AND ended_at IS NULL;
 
 -- name: InsertOrganization :one
-INSERT INTO organizations (id, deployment_id, name, description, creator_id, created_at, updated_at)
-VALUES (@id, @deployment_id, @name, @description, @creator_id, @now, @now)
+INSERT INTO organizations (id, deployment_id, name, description, image_url, creator_id, created_at, updated_at)
+VALUES (@id, @deployment_id, @name, @description, @image_url, @creator_id, @now, @now)
 RETURNING *;
 
 -- name: UpdateOrganization :one
 UPDATE organizations
 SET name = @name, description = @description, whitelisted_ips = @whitelisted_ips, enable_ip_restriction = @enable_ip_restriction,
-    enforce_mfa = @enforce_mfa, auto_assigned_workspace_id = @auto_assigned_workspace_id, updated_at = @now
+    enforce_mfa = @enforce_mfa, image_url = @image_url, auto_assigned_workspace_id = @auto_assigned_workspace_id, updated_at = @now
 WHERE id = @id AND ended_at IS NULL
 RETURNING *;
 
@@ -24,11 +24,13 @@ RETURNING *;
 UPDATE organizations SET ended_at = @now, updated_at = @now, member_count = 0, workspace_count = 0
 WHERE id = @id AND ended_at IS NULL;
 
--- name: TakeSeat :execrows
--- No row when all seats are taken, or the organization is gone.
+-- name: TakeSeat :one
+-- The workspace that new members are put into. No row when all seats are
+-- taken, or the organization is gone.
 UPDATE organizations SET member_count = member_count + 1
 WHERE id = @id AND deployment_id = @deployment_id AND ended_at IS NULL
-    AND (@seats::bigint = 0 OR member_count < @seats::bigint);
+    AND (@seats::bigint = 0 OR member_count < @seats::bigint)
+RETURNING auto_assigned_workspace_id;
 
 -- name: FreeSeat :exec
 UPDATE organizations SET member_count = member_count - 1 WHERE id = @id;
@@ -50,10 +52,6 @@ WHERE user_id = @user_id AND deployment_id = @deployment_id AND ended_at IS NULL
 UPDATE organization_invitations SET status = 'discarded', updated_at = @now, ended_at = @now, ended_by = @ended_by
 WHERE organization_id = @organization_id AND status = 'pending'
     AND (@everywhere::boolean OR workspace_id = @workspace_id);
-
--- name: SecondFactorOf :one
--- How the second step of a sign-in was made, empty when there was none.
-SELECT second_factor FROM signins WHERE id = @id AND user_id = @user_id AND ended_at IS NULL;
 
 -- name: LeaveEverySignIn :exec
 -- Clears an organization that is gone from where people are active.

@@ -97,8 +97,8 @@ func (q *Queries) FreeSeat(ctx context.Context, argID id.Organization) error {
 }
 
 const insertOrganization = `-- name: InsertOrganization :one
-INSERT INTO organizations (id, deployment_id, name, description, creator_id, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $6)
+INSERT INTO organizations (id, deployment_id, name, description, image_url, creator_id, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
 RETURNING id, deployment_id, name, description, image_url, member_count, workspace_count, whitelisted_ips, enable_ip_restriction, enforce_mfa, auto_assigned_workspace_id, public_metadata, private_metadata, creator_id, created_at, updated_at, ended_at
 `
 
@@ -107,6 +107,7 @@ type InsertOrganizationParams struct {
 	DeploymentID id.Deployment
 	Name         string
 	Description  string
+	ImageURL     string
 	CreatorID    id.User
 	Now          clock.Time
 }
@@ -117,6 +118,7 @@ func (q *Queries) InsertOrganization(ctx context.Context, arg InsertOrganization
 		arg.DeploymentID,
 		arg.Name,
 		arg.Description,
+		arg.ImageURL,
 		arg.CreatorID,
 		arg.Now,
 	)
@@ -214,27 +216,11 @@ func (q *Queries) OrganizationByID(ctx context.Context, arg OrganizationByIDPara
 	return i, err
 }
 
-const secondFactorOf = `-- name: SecondFactorOf :one
-SELECT second_factor FROM signins WHERE id = $1 AND user_id = $2 AND ended_at IS NULL
-`
-
-type SecondFactorOfParams struct {
-	ID     id.SignIn
-	UserID id.User
-}
-
-// How the second step of a sign-in was made, empty when there was none.
-func (q *Queries) SecondFactorOf(ctx context.Context, arg SecondFactorOfParams) (string, error) {
-	row := q.db.QueryRow(ctx, secondFactorOf, arg.ID, arg.UserID)
-	var second_factor string
-	err := row.Scan(&second_factor)
-	return second_factor, err
-}
-
-const takeSeat = `-- name: TakeSeat :execrows
+const takeSeat = `-- name: TakeSeat :one
 UPDATE organizations SET member_count = member_count + 1
 WHERE id = $1 AND deployment_id = $2 AND ended_at IS NULL
     AND ($3::bigint = 0 OR member_count < $3::bigint)
+RETURNING auto_assigned_workspace_id
 `
 
 type TakeSeatParams struct {
@@ -243,13 +229,13 @@ type TakeSeatParams struct {
 	Seats        int64
 }
 
-// No row when all seats are taken, or the organization is gone.
-func (q *Queries) TakeSeat(ctx context.Context, arg TakeSeatParams) (int64, error) {
-	result, err := q.db.Exec(ctx, takeSeat, arg.ID, arg.DeploymentID, arg.Seats)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// The workspace that new members are put into. No row when all seats are
+// taken, or the organization is gone.
+func (q *Queries) TakeSeat(ctx context.Context, arg TakeSeatParams) (id.Workspace, error) {
+	row := q.db.QueryRow(ctx, takeSeat, arg.ID, arg.DeploymentID, arg.Seats)
+	var auto_assigned_workspace_id id.Workspace
+	err := row.Scan(&auto_assigned_workspace_id)
+	return auto_assigned_workspace_id, err
 }
 
 const takeTurn = `-- name: TakeTurn :one
@@ -292,8 +278,8 @@ func (q *Queries) TakeTurn(ctx context.Context, arg TakeTurnParams) (Organizatio
 const updateOrganization = `-- name: UpdateOrganization :one
 UPDATE organizations
 SET name = $1, description = $2, whitelisted_ips = $3, enable_ip_restriction = $4,
-    enforce_mfa = $5, auto_assigned_workspace_id = $6, updated_at = $7
-WHERE id = $8 AND ended_at IS NULL
+    enforce_mfa = $5, image_url = $6, auto_assigned_workspace_id = $7, updated_at = $8
+WHERE id = $9 AND ended_at IS NULL
 RETURNING id, deployment_id, name, description, image_url, member_count, workspace_count, whitelisted_ips, enable_ip_restriction, enforce_mfa, auto_assigned_workspace_id, public_metadata, private_metadata, creator_id, created_at, updated_at, ended_at
 `
 
@@ -303,6 +289,7 @@ type UpdateOrganizationParams struct {
 	WhitelistedIPs          string
 	EnableIPRestriction     bool
 	EnforceMFA              bool
+	ImageURL                string
 	AutoAssignedWorkspaceID id.Workspace
 	Now                     clock.Time
 	ID                      id.Organization
@@ -315,6 +302,7 @@ func (q *Queries) UpdateOrganization(ctx context.Context, arg UpdateOrganization
 		arg.WhitelistedIPs,
 		arg.EnableIPRestriction,
 		arg.EnforceMFA,
+		arg.ImageURL,
 		arg.AutoAssignedWorkspaceID,
 		arg.Now,
 		arg.ID,

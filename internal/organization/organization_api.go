@@ -3,13 +3,14 @@ package organization
 import (
 	"context"
 	"errors"
-	"slices"
+	"strings"
 
 	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/id"
-	"github.com/guildhall-id/guildhall/internal/platform/clock"
+	"github.com/guildhall-id/guildhall/internal/picture"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/session"
 )
@@ -21,8 +22,9 @@ type done struct {
 
 type createOrganizationInput struct {
 	Body struct {
-		Name        string `json:"name" minLength:"2" maxLength:"100"`
-		Description string `json:"description,omitempty" maxLength:"1000"`
+		Name        string    `json:"name" minLength:"2" maxLength:"100"`
+		Description string    `json:"description,omitempty" maxLength:"1000"`
+		Image       *api.File `json:"image,omitempty" doc:"PNG, JPEG, GIF or WebP, at most 2 MB and 25 million pixels."`
 	}
 }
 
@@ -35,11 +37,19 @@ type createdOrganization struct {
 // creators, and the organization the active one of their sign-in.
 func (s *Service) createOrganization(ctx context.Context, in createOrganizationInput) (out createdOrganization, err error) {
 	caller := access.CallerOf(ctx)
-	b2b, err := s.settings(ctx)
+	d, err := s.deployment(ctx)
 	if err != nil {
 		return out, err
 	}
+	b2b := d.Settings.B2B
 	name, err := parseName(in.Body.Name)
+	if err != nil {
+		return out, err
+	}
+	if !b2b.AllowUsersToCreateOrgs {
+		return out, ErrCreationOff
+	}
+	image, err := s.develop(ctx, in.Body.Image, false)
 	if err != nil {
 		return out, err
 	}
@@ -48,9 +58,14 @@ func (s *Service) createOrganization(ctx context.Context, in createOrganizationI
 		if err := mayCreate(ctx, q, caller, b2b); err != nil {
 			return err
 		}
+		organization := database.NewID[id.Organization](tx)
+		url, err := hang(ctx, tx, d, organization, "", image)
+		if err != nil {
+			return err
+		}
 		org, err := q.InsertOrganization(ctx, InsertOrganizationParams{
-			ID: database.NewID[id.Organization](tx), DeploymentID: caller.Deployment,
-			Name: name, Description: in.Body.Description, CreatorID: caller.User, Now: tx.Now,
+			ID: organization, DeploymentID: caller.Deployment, Name: name, Description: strings.TrimSpace(in.Body.Description),
+			ImageURL: url, CreatorID: caller.User, Now: tx.Now,
 		})
 		if err != nil {
 			return err
@@ -63,7 +78,7 @@ func (s *Service) createOrganization(ctx context.Context, in createOrganizationI
 		}
 		membership, err := s.join(ctx, tx, joining{
 			Deployment: caller.Deployment, Organization: org.ID, User: caller.User,
-			Roles: someRoles(b2b.DefaultOrgCreatorRoleID), By: byCreation, Limit: b2b.MaxAllowedOrgMembers,
+			Roles: someRoles(b2b.DefaultOrgCreatorRoleID), By: byCreation, B2B: b2b,
 		})
 		if err != nil {
 			return err
@@ -81,9 +96,6 @@ func (s *Service) createOrganization(ctx context.Context, in createOrganizationI
 // mayCreate is nil when the person may create one more organization. With a
 // limit, creations by one person take turns.
 func mayCreate(ctx context.Context, q *Queries, caller *access.Caller, b2b deployment.B2BSettings) error {
-	if !b2b.AllowUsersToCreateOrgs {
-		return ErrCreationOff
-	}
 	created := b2b.LimitOrgCreationPerUser && b2b.OrgCreationPerUserCount > 0
 	if b2b.MaxOrgsPerUser == 0 && !created {
 		return nil
@@ -112,68 +124,6 @@ func mayCreate(ctx context.Context, q *Queries, caller *access.Caller, b2b deplo
 	return nil
 }
 
-type updateOrganizationInput struct {
-	OrganizationID id.Organization `path:"id"`
-	Body           struct {
-		Name                    *string       `json:"name,omitempty" minLength:"2" maxLength:"100"`
-		Description             *string       `json:"description,omitempty" maxLength:"1000" clear:"true"`
-		WhitelistedIPs          []string      `json:"whitelisted_ips,omitempty" clear:"true" doc:"IP addresses and networks in CIDR form. Empty restricts nothing."`
-		EnableIPRestriction     *bool         `json:"enable_ip_restriction,omitempty"`
-		EnforceMFA              *bool         `json:"enforce_mfa,omitempty"`
-		AutoAssignedWorkspaceID *id.Workspace `json:"auto_assigned_workspace_id,omitempty" clear:"true" doc:"0 for none."`
-	}
-}
-
-// updateOrganization changes what is sent.
-func (s *Service) updateOrganization(ctx context.Context, in updateOrganizationInput) (out OrganizationView, err error) {
-	b2b, err := s.settings(ctx)
-	if err != nil {
-		return out, err
-	}
-	err = s.db.InTx(ctx, func(tx *database.Tx) error {
-		q := New(tx)
-		before, err := lockOrganization(ctx, q, access.CallerOf(ctx).Deployment, in.OrganizationID)
-		if err != nil {
-			return err
-		}
-		after, err := before.profile().with(profileChange{
-			Name: in.Body.Name, Description: in.Body.Description, Networks: in.Body.WhitelistedIPs,
-			RestrictIP: in.Body.EnableIPRestriction, EnforceMFA: in.Body.EnforceMFA,
-		}, gates{b2b.IPAllowlistPerOrgEnabled, b2b.EnforceMFAPerOrgEnabled})
-		if err != nil {
-			return err
-		}
-		assigned := before.AutoAssignedWorkspaceID
-		if in.Body.AutoAssignedWorkspaceID != nil {
-			if assigned = *in.Body.AutoAssignedWorkspaceID; assigned != 0 {
-				if _, err := findWorkspace(ctx, q, before.ID, assigned); err != nil {
-					return err
-				}
-			}
-		}
-		networks, err := networksText(after.Networks)
-		if err != nil {
-			return err
-		}
-		row, err := q.UpdateOrganization(ctx, UpdateOrganizationParams{
-			ID: before.ID, Name: after.Name, Description: after.Description, WhitelistedIPs: networks,
-			EnableIPRestriction: after.RestrictIP, EnforceMFA: after.EnforceMFA, AutoAssignedWorkspaceID: assigned, Now: tx.Now,
-		})
-		if err != nil {
-			return err
-		}
-		out = organizationView(row)
-		return event.Emit(ctx, tx, event.Event{
-			Name: "organization.updated", Organization: row.ID, Subject: int64(row.ID),
-			Data: map[string]any{
-				"before": before.profile(), "after": after,
-				"auto_assigned_workspace_id": map[string]any{"before": before.AutoAssignedWorkspaceID, "after": assigned},
-			},
-		})
-	})
-	return out, err
-}
-
 type organizationInput struct {
 	OrganizationID id.Organization `path:"id"`
 }
@@ -195,7 +145,7 @@ func (s *Service) deleteOrganization(ctx context.Context, in organizationInput) 
 		if err != nil {
 			return err
 		}
-		if err := closeOrganization(ctx, q, tx.Now, before.ID, caller.User); err != nil {
+		if err := closeOrganization(ctx, tx, before, caller.User); err != nil {
 			return err
 		}
 		return event.Emit(ctx, tx, event.Event{
@@ -207,13 +157,26 @@ func (s *Service) deleteOrganization(ctx context.Context, in organizationInput) 
 }
 
 // closeOrganization ends everything in the locked organization, and itself.
-func closeOrganization(ctx context.Context, q *Queries, now clock.Time, organization id.Organization, by id.User) error {
-	return errors.Join(
+func closeOrganization(ctx context.Context, tx *database.Tx, org Organization, by id.User) error {
+	q, organization, now := New(tx), org.ID, tx.Now
+	err := errors.Join(
 		q.LeaveEverySignIn(ctx, LeaveEverySignInParams{OrganizationID: organization, Now: now}),
 		q.DiscardInvitationsOf(ctx, DiscardInvitationsOfParams{OrganizationID: organization, Everywhere: true, EndedBy: by, Now: now}),
 		q.EndWorkspaceMembershipsOf(ctx, EndWorkspaceMembershipsOfParams{OrganizationID: organization, Everywhere: true, EndedBy: by, Now: now}),
 		q.EndMembershipsOf(ctx, EndMembershipsOfParams{OrganizationID: organization, EndedBy: by, Now: now}),
-		q.EndWorkspacesOf(ctx, EndWorkspacesOfParams{OrganizationID: organization, Now: now}),
+		q.EndRolesOf(ctx, EndRolesOfParams{DeploymentID: org.DeploymentID, OrganizationID: int64(organization), Now: now}),
+		picture.Drop(ctx, tx, organization),
+	)
+	if err != nil {
+		return err
+	}
+	workspaces, err := q.EndWorkspacesOf(ctx, EndWorkspacesOfParams{OrganizationID: organization, Now: now})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		q.EndWorkspaceRolesOf(ctx, EndWorkspaceRolesOfParams{DeploymentID: org.DeploymentID, Workspaces: database.Int64s(workspaces), Now: now}),
+		picture.Drop(ctx, tx, workspaces...),
 		q.EndOrganization(ctx, EndOrganizationParams{ID: organization, Now: now}),
 	)
 }
@@ -248,12 +211,9 @@ func (s *Service) myOrganizations(ctx context.Context, _ struct{}) ([]Membership
 	if err != nil {
 		return nil, err
 	}
-	judge, err := s.eligibility(ctx, slices.ContainsFunc(rows, func(r MembershipsOfUserRow) bool { return r.Organization.EnforceMFA }))
-	if err != nil {
-		return nil, err
-	}
 	for i, row := range rows {
-		views[i].EligibilityRestriction = judge(row.Organization.restrictions(b2b))
+		eligibility := caller.Eligible(row.Organization.demands(b2b))
+		views[i].EligibilityRestriction = &eligibility
 	}
 	return views, nil
 }

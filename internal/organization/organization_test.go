@@ -2,6 +2,7 @@ package organization
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -123,7 +124,15 @@ func TestUpdateOrganization(t *testing.T) {
 		refuses(t, err, deployment.ErrFeatureDisabled)
 
 		h.set(func(b *deployment.B2BSettings) { b.EnforceMFAPerOrgEnabled, b.IPAllowlistPerOrgEnabled = true, true })
-		out, err := update(ana, func(in *updateOrganizationInput) {
+		for where, outside := range map[string]someone{"elsewhere": ana.at("198.51.100.1").proven(), "without a second factor": ana} {
+			_, err = update(outside, func(in *updateOrganizationInput) {
+				in.Body.EnforceMFA, in.Body.EnableIPRestriction, in.Body.WhitelistedIPs = &yes, &yes, []string{"192.0.2.9/24"}
+			})
+			if !errors.Is(err, ErrLockedOut) {
+				t.Errorf("%s: locked out by oneself: %v", where, err)
+			}
+		}
+		out, err := update(ana.proven(), func(in *updateOrganizationInput) {
 			in.Body.Name, in.Body.Description, in.Body.AutoAssignedWorkspaceID = &name, &description, &design
 			in.Body.EnforceMFA, in.Body.EnableIPRestriction, in.Body.WhitelistedIPs = &yes, &yes, []string{"192.0.2.9/24"}
 		})
@@ -131,19 +140,20 @@ func TestUpdateOrganization(t *testing.T) {
 		if out.Name != name || *out.AutoAssignedWorkspaceID != design || out.WhitelistedIPs[0] != "192.0.2.0/24" {
 			t.Errorf("updated: %+v", out)
 		}
-		mine, err := call(h, "GetUserOrganizationMemberships", ben, access.Tenant{}, h.s.myOrganizations, struct{}{})
+		_, err = update(ana, func(in *updateOrganizationInput) { in.Body.Name = &name })
+		refuses(t, err, access.ErrIneligible)
+		mine, err := call(h, "GetUserOrganizationMemberships", ben.at("198.51.100.1"), access.Tenant{}, h.s.myOrganizations, struct{}{})
 		must(t, err)
 		if got := mine[0].EligibilityRestriction.Type; got != "ip_and_mfa_required" {
 			t.Errorf("eligibility: %s", got)
 		}
-		h.exec(`UPDATE signins SET second_factor = 'authenticator' WHERE id = $1`, ben.signIn)
-		mine, err = call(h, "GetUserOrganizationMemberships", ben, access.Tenant{}, h.s.myOrganizations, struct{}{})
+		mine, err = call(h, "GetUserOrganizationMemberships", ben.at("198.51.100.1").proven(), access.Tenant{}, h.s.myOrganizations, struct{}{})
 		must(t, err)
 		if got := mine[0].EligibilityRestriction.Type; got != "ip_not_allowed" {
 			t.Errorf("eligibility with a second factor: %s", got)
 		}
 		var none id.Workspace
-		out, err = update(ana, func(in *updateOrganizationInput) {
+		out, err = update(ana.proven(), func(in *updateOrganizationInput) {
 			in.Body.AutoAssignedWorkspaceID, in.Body.WhitelistedIPs = &none, []string{}
 		})
 		must(t, err)

@@ -2,12 +2,12 @@ package organization
 
 import (
 	"encoding/json"
-	"net/netip"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
@@ -15,7 +15,6 @@ import (
 // The refusals of profiles.
 var (
 	ErrNameInvalid     = fault.New(fault.Invalid, "BAD_REQUEST_BODY", "A name has 2 to 100 letters, digits, spaces, dots, hyphens and underscores.")
-	ErrAddressInvalid  = fault.New(fault.Invalid, "BAD_REQUEST_BODY", "The list of allowed addresses takes IP addresses and networks such as 192.0.2.0/24.")
 	ErrTooManyNetworks = fault.New(fault.Invalid, "BAD_REQUEST_BODY", "The list of allowed addresses takes at most 200 entries.")
 )
 
@@ -26,6 +25,7 @@ type profile struct {
 	Networks    []string `json:"whitelisted_ips"`
 	RestrictIP  bool     `json:"enable_ip_restriction"`
 	EnforceMFA  bool     `json:"enforce_mfa"`
+	ImageURL    string   `json:"image_url"`
 }
 
 // profileChange has what is to change; nil stays as it is.
@@ -80,11 +80,11 @@ func switched(is bool, to *bool, offered bool) (bool, error) {
 }
 
 func (o Organization) profile() profile {
-	return profile{o.Name, o.Description, networksOf(o.WhitelistedIPs), o.EnableIPRestriction, o.EnforceMFA}
+	return profile{o.Name, o.Description, networksOf(o.WhitelistedIPs), o.EnableIPRestriction, o.EnforceMFA, o.ImageURL}
 }
 
 func (w Workspace) profile() profile {
-	return profile{w.Name, w.Description, networksOf(w.WhitelistedIPs), w.EnableIPRestriction, w.EnforceMFA}
+	return profile{w.Name, w.Description, networksOf(w.WhitelistedIPs), w.EnableIPRestriction, w.EnforceMFA, w.ImageURL}
 }
 
 // networksOf reads the text of the database, which networksText wrote.
@@ -125,14 +125,14 @@ func parseName(typed string) (string, error) {
 
 const maxNetworks = 200
 
-// parseNetworks accepts IP addresses and networks in CIDR form (RFC 4632), and
-// returns them in their canonical form, each once.
+// parseNetworks accepts what access.ParseNetwork does, and returns it in its
+// canonical form, each once.
 func parseNetworks(typed []string) ([]string, error) {
 	list := make([]string, 0, len(typed))
 	for _, entry := range typed {
-		network, err := parseNetwork(strings.TrimSpace(entry))
+		network, err := access.ParseNetwork(strings.TrimSpace(entry))
 		if err != nil {
-			return nil, ErrAddressInvalid
+			return nil, err
 		}
 		text := network.String()
 		if network.IsSingleIP() {
@@ -146,31 +146,4 @@ func parseNetworks(typed []string) ([]string, error) {
 		return nil, ErrTooManyNetworks
 	}
 	return list, nil
-}
-
-// parseNetwork takes one address as the network of that address alone. IPv4
-// written as IPv6 is IPv4.
-func parseNetwork(s string) (netip.Prefix, error) {
-	if !strings.Contains(s, "/") {
-		address, err := netip.ParseAddr(s)
-		if err != nil || address.Zone() != "" {
-			return netip.Prefix{}, ErrAddressInvalid
-		}
-		address = address.Unmap()
-		return netip.PrefixFrom(address, address.BitLen()), nil
-	}
-	network, err := netip.ParsePrefix(s)
-	if err != nil || network.Addr().Is4In6() {
-		return netip.Prefix{}, ErrAddressInvalid
-	}
-	return network.Masked(), nil
-}
-
-// allows reports whether an address is in one of the networks; an empty list
-// restricts nothing.
-func allows(networks []string, address netip.Addr) bool {
-	return len(networks) == 0 || slices.ContainsFunc(networks, func(entry string) bool {
-		network, err := parseNetwork(entry)
-		return err == nil && network.Contains(address.Unmap())
-	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 )
 
@@ -51,11 +52,11 @@ func TestParseNetworks(t *testing.T) {
 		"IPv6":                        {[]string{"2001:DB8:0::1", "2001:db8::/32"}, []string{"2001:db8::1", "2001:db8::/32"}, nil},
 		"IPv4 written as IPv6":        {[]string{"::ffff:192.0.2.1"}, []string{"192.0.2.1"}, nil},
 		"each once":                   {[]string{"192.0.2.1", "192.0.2.1/32"}, []string{"192.0.2.1"}, nil},
-		"no empty entry":              {[]string{""}, nil, ErrAddressInvalid},
-		"no host name":                {[]string{"example.com"}, nil, ErrAddressInvalid},
-		"no zone":                     {[]string{"fe80::1%eth0"}, nil, ErrAddressInvalid},
-		"no mapped network":           {[]string{"::ffff:192.0.2.0/120"}, nil, ErrAddressInvalid},
-		"no prefix beyond the length": {[]string{"192.0.2.0/33"}, nil, ErrAddressInvalid},
+		"no empty entry":              {[]string{""}, nil, access.ErrNetworkInvalid},
+		"no host name":                {[]string{"example.com"}, nil, access.ErrNetworkInvalid},
+		"no zone":                     {[]string{"fe80::1%eth0"}, nil, access.ErrNetworkInvalid},
+		"no mapped network":           {[]string{"::ffff:192.0.2.0/120"}, nil, access.ErrNetworkInvalid},
+		"no prefix beyond the length": {[]string{"192.0.2.0/33"}, nil, access.ErrNetworkInvalid},
 		"no list without end":         {manyNetworks(maxNetworks + 1), nil, ErrTooManyNetworks},
 	}
 	for name, test := range tests {
@@ -111,33 +112,6 @@ func TestProfileWith(t *testing.T) {
 			got, err := before.with(test.change, test.offered)
 			if err != test.err || err == nil && !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v, %v", got, err)
-			}
-		})
-	}
-}
-
-func TestEligible(t *testing.T) {
-	inside, outside := netip.MustParseAddr("::ffff:192.0.2.7"), netip.MustParseAddr("198.51.100.1")
-	network := restrictions{networks: []string{"192.0.2.0/24"}}
-	factor := restrictions{enforceMFA: true}
-	tests := map[string]struct {
-		address netip.Addr
-		factor  bool
-		all     []restrictions
-		want    string
-	}{
-		"no restriction":       {outside, false, []restrictions{{}}, "none"},
-		"inside the network":   {inside, false, []restrictions{network}, "none"},
-		"outside the network":  {outside, true, []restrictions{network}, "ip_not_allowed"},
-		"from nowhere":         {netip.Addr{}, true, []restrictions{network}, "ip_not_allowed"},
-		"with a second factor": {outside, true, []restrictions{factor}, "none"},
-		"without":              {outside, false, []restrictions{factor}, "mfa_required"},
-		"the organization's hold in its workspaces": {outside, false, []restrictions{network, factor}, "ip_and_mfa_required"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			if got := eligible(test.address, test.factor, test.all...); got.Type != test.want || (got.Message == "") != (got.Type == "none") {
-				t.Errorf("got %+v, want %s", got, test.want)
 			}
 		})
 	}

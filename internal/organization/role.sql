@@ -33,6 +33,11 @@ SELECT EXISTS (
 UPDATE organization_roles SET ended_at = @now, updated_at = @now
 WHERE id = @id AND organization_id = @organization_id AND ended_at IS NULL;
 
+-- name: EndRolesOf :exec
+-- Every role of an organization that ends.
+UPDATE organization_roles SET ended_at = @now, updated_at = @now
+WHERE deployment_id = @deployment_id AND COALESCE(organization_id, 0) = @organization_id::bigint AND ended_at IS NULL;
+
 -- name: GiveRoles :execrows
 -- Roles of other organizations, and those held already, are left out.
 INSERT INTO organization_membership_roles (membership_id, role_id, organization_id, created_at)

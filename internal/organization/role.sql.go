@@ -29,6 +29,23 @@ func (q *Queries) EndRole(ctx context.Context, arg EndRoleParams) error {
 	return err
 }
 
+const endRolesOf = `-- name: EndRolesOf :exec
+UPDATE organization_roles SET ended_at = $1, updated_at = $1
+WHERE deployment_id = $2 AND COALESCE(organization_id, 0) = $3::bigint AND ended_at IS NULL
+`
+
+type EndRolesOfParams struct {
+	Now            clock.Time
+	DeploymentID   id.Deployment
+	OrganizationID int64
+}
+
+// Every role of an organization that ends.
+func (q *Queries) EndRolesOf(ctx context.Context, arg EndRolesOfParams) error {
+	_, err := q.db.Exec(ctx, endRolesOf, arg.Now, arg.DeploymentID, arg.OrganizationID)
+	return err
+}
+
 const giveRoles = `-- name: GiveRoles :execrows
 INSERT INTO organization_membership_roles (membership_id, role_id, organization_id, created_at)
 SELECT $1, r.id, $2, $3 FROM organization_roles r

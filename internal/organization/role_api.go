@@ -47,6 +47,9 @@ func (s *Service) createRole(ctx context.Context, in createRoleInput) (out RoleV
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
+		if _, err := lockOrganization(ctx, q, caller.Deployment, in.OrganizationID); err != nil {
+			return err
+		}
 		visible, err := q.RolesOf(ctx, RolesOfParams{DeploymentID: caller.Deployment, OrganizationID: int64(in.OrganizationID)})
 		if err != nil {
 			return err

@@ -68,7 +68,7 @@ type MembershipView struct {
 	User                   user.Public               `json:"user"`
 	Roles                  []RoleView                `json:"roles"`
 	PublicMetadata         json.RawMessage           `json:"public_metadata"`
-	EligibilityRestriction *Eligibility              `json:"eligibility_restriction,omitempty" doc:"In one's own memberships only."`
+	EligibilityRestriction *access.Eligibility       `json:"eligibility_restriction,omitempty" doc:"In one's own memberships only."`
 	CreatedAt              clock.Time                `json:"created_at"`
 	UpdatedAt              clock.Time                `json:"updated_at"`
 }
@@ -163,7 +163,7 @@ type WorkspaceMembershipView struct {
 	PublicUserData           user.Public               `json:"public_user_data"`
 	Roles                    []WorkspaceRoleView       `json:"roles"`
 	PublicMetadata           json.RawMessage           `json:"public_metadata"`
-	EligibilityRestriction   *Eligibility              `json:"eligibility_restriction,omitempty" doc:"In one's own memberships only."`
+	EligibilityRestriction   *access.Eligibility       `json:"eligibility_restriction,omitempty" doc:"In one's own memberships only."`
 	CreatedAt                clock.Time                `json:"created_at"`
 	UpdatedAt                clock.Time                `json:"updated_at"`
 }

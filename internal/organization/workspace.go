@@ -7,7 +7,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/id"
-	"github.com/guildhall-id/guildhall/internal/platform/clock"
+	"github.com/guildhall-id/guildhall/internal/picture"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/session"
@@ -38,7 +38,8 @@ func findPlace(ctx context.Context, q *Queries, d id.Deployment, organization id
 
 // closeWorkspace ends everything in a workspace of the locked organization, and
 // itself.
-func closeWorkspace(ctx context.Context, q *Queries, now clock.Time, w Workspace, by id.User) error {
+func closeWorkspace(ctx context.Context, tx *database.Tx, w Workspace, by id.User) error {
+	q, now := New(tx), tx.Now
 	ended, err := q.EndWorkspace(ctx, EndWorkspaceParams{ID: w.ID, OrganizationID: w.OrganizationID, Now: now})
 	if err != nil {
 		return err
@@ -51,6 +52,8 @@ func closeWorkspace(ctx context.Context, q *Queries, now clock.Time, w Workspace
 		q.LeaveWorkspaceInEverySignIn(ctx, LeaveWorkspaceInEverySignInParams{WorkspaceID: w.ID, Now: now}),
 		q.DiscardInvitationsOf(ctx, DiscardInvitationsOfParams{OrganizationID: w.OrganizationID, WorkspaceID: w.ID, EndedBy: by, Now: now}),
 		q.EndWorkspaceMembershipsOf(ctx, EndWorkspaceMembershipsOfParams{OrganizationID: w.OrganizationID, WorkspaceID: w.ID, EndedBy: by, Now: now}),
+		q.EndWorkspaceRolesOf(ctx, EndWorkspaceRolesOfParams{DeploymentID: w.DeploymentID, Workspaces: []int64{int64(w.ID)}, Now: now}),
+		picture.Drop(ctx, tx, w.ID),
 	)
 }
 

@@ -16,14 +16,14 @@ SET workspace_count = workspace_count - 1,
 WHERE id = @id;
 
 -- name: InsertWorkspace :one
-INSERT INTO workspaces (id, deployment_id, organization_id, name, description, creator_id, created_at, updated_at)
-VALUES (@id, @deployment_id, @organization_id, @name, @description, @creator_id, @now, @now)
+INSERT INTO workspaces (id, deployment_id, organization_id, name, description, image_url, creator_id, created_at, updated_at)
+VALUES (@id, @deployment_id, @organization_id, @name, @description, @image_url, @creator_id, @now, @now)
 RETURNING *;
 
 -- name: UpdateWorkspace :one
 UPDATE workspaces
 SET name = @name, description = @description, whitelisted_ips = @whitelisted_ips, enable_ip_restriction = @enable_ip_restriction,
-    enforce_mfa = @enforce_mfa, updated_at = @now
+    enforce_mfa = @enforce_mfa, image_url = @image_url, updated_at = @now
 WHERE id = @id AND organization_id = @organization_id AND ended_at IS NULL
 RETURNING *;
 
@@ -32,9 +32,10 @@ RETURNING *;
 UPDATE workspaces SET ended_at = @now, updated_at = @now, member_count = 0
 WHERE id = @id AND organization_id = @organization_id AND ended_at IS NULL;
 
--- name: EndWorkspacesOf :exec
+-- name: EndWorkspacesOf :many
 UPDATE workspaces SET ended_at = @now, updated_at = @now, member_count = 0
-WHERE organization_id = @organization_id AND ended_at IS NULL;
+WHERE organization_id = @organization_id AND ended_at IS NULL
+RETURNING id;
 
 -- name: TakeWorkspaceSeat :execrows
 -- No row when all seats are taken, or the workspace is gone.

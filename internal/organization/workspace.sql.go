@@ -32,9 +32,10 @@ func (q *Queries) EndWorkspace(ctx context.Context, arg EndWorkspaceParams) (int
 	return result.RowsAffected(), nil
 }
 
-const endWorkspacesOf = `-- name: EndWorkspacesOf :exec
+const endWorkspacesOf = `-- name: EndWorkspacesOf :many
 UPDATE workspaces SET ended_at = $1, updated_at = $1, member_count = 0
 WHERE organization_id = $2 AND ended_at IS NULL
+RETURNING id
 `
 
 type EndWorkspacesOfParams struct {
@@ -42,9 +43,24 @@ type EndWorkspacesOfParams struct {
 	OrganizationID id.Organization
 }
 
-func (q *Queries) EndWorkspacesOf(ctx context.Context, arg EndWorkspacesOfParams) error {
-	_, err := q.db.Exec(ctx, endWorkspacesOf, arg.Now, arg.OrganizationID)
-	return err
+func (q *Queries) EndWorkspacesOf(ctx context.Context, arg EndWorkspacesOfParams) ([]id.Workspace, error) {
+	rows, err := q.db.Query(ctx, endWorkspacesOf, arg.Now, arg.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []id.Workspace
+	for rows.Next() {
+		var id id.Workspace
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const freeWorkspacePlace = `-- name: FreeWorkspacePlace :exec
@@ -81,8 +97,8 @@ func (q *Queries) FreeWorkspaceSeats(ctx context.Context, arg FreeWorkspaceSeats
 }
 
 const insertWorkspace = `-- name: InsertWorkspace :one
-INSERT INTO workspaces (id, deployment_id, organization_id, name, description, creator_id, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+INSERT INTO workspaces (id, deployment_id, organization_id, name, description, image_url, creator_id, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
 RETURNING id, deployment_id, organization_id, name, description, image_url, member_count, whitelisted_ips, enable_ip_restriction, enforce_mfa, public_metadata, private_metadata, creator_id, created_at, updated_at, ended_at
 `
 
@@ -92,6 +108,7 @@ type InsertWorkspaceParams struct {
 	OrganizationID id.Organization
 	Name           string
 	Description    string
+	ImageURL       string
 	CreatorID      id.User
 	Now            clock.Time
 }
@@ -103,6 +120,7 @@ func (q *Queries) InsertWorkspace(ctx context.Context, arg InsertWorkspaceParams
 		arg.OrganizationID,
 		arg.Name,
 		arg.Description,
+		arg.ImageURL,
 		arg.CreatorID,
 		arg.Now,
 	)
@@ -191,8 +209,8 @@ func (q *Queries) TakeWorkspaceSeat(ctx context.Context, arg TakeWorkspaceSeatPa
 const updateWorkspace = `-- name: UpdateWorkspace :one
 UPDATE workspaces
 SET name = $1, description = $2, whitelisted_ips = $3, enable_ip_restriction = $4,
-    enforce_mfa = $5, updated_at = $6
-WHERE id = $7 AND organization_id = $8 AND ended_at IS NULL
+    enforce_mfa = $5, image_url = $6, updated_at = $7
+WHERE id = $8 AND organization_id = $9 AND ended_at IS NULL
 RETURNING id, deployment_id, organization_id, name, description, image_url, member_count, whitelisted_ips, enable_ip_restriction, enforce_mfa, public_metadata, private_metadata, creator_id, created_at, updated_at, ended_at
 `
 
@@ -202,6 +220,7 @@ type UpdateWorkspaceParams struct {
 	WhitelistedIPs      string
 	EnableIPRestriction bool
 	EnforceMFA          bool
+	ImageURL            string
 	Now                 clock.Time
 	ID                  id.Workspace
 	OrganizationID      id.Organization
@@ -214,6 +233,7 @@ func (q *Queries) UpdateWorkspace(ctx context.Context, arg UpdateWorkspaceParams
 		arg.WhitelistedIPs,
 		arg.EnableIPRestriction,
 		arg.EnforceMFA,
+		arg.ImageURL,
 		arg.Now,
 		arg.ID,
 		arg.OrganizationID,

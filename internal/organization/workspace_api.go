@@ -2,9 +2,11 @@ package organization
 
 import (
 	"context"
-	"slices"
+	"strings"
 
 	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/api"
+	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -16,6 +18,7 @@ type createWorkspaceInput struct {
 		OrganizationID id.Organization `json:"organization_id"`
 		Name           string          `json:"name" minLength:"2" maxLength:"100"`
 		Description    string          `json:"description,omitempty" maxLength:"1000"`
+		Image          *api.File       `json:"image,omitempty" doc:"PNG, JPEG, GIF or WebP, at most 2 MB and 25 million pixels."`
 	}
 }
 
@@ -28,17 +31,18 @@ type createdWorkspace struct {
 // creators, and the workspace the active one of their sign-in.
 func (s *Service) createWorkspace(ctx context.Context, in createWorkspaceInput) (out createdWorkspace, err error) {
 	caller := access.CallerOf(ctx)
-	b2b, err := s.settings(ctx)
+	d, err := s.deployment(ctx)
 	if err != nil {
 		return out, err
 	}
+	b2b := d.Settings.B2B
 	name, err := parseName(in.Body.Name)
 	if err != nil {
 		return out, err
 	}
-	var places int64
-	if b2b.LimitWorkspaceCreationPerOrg {
-		places = b2b.WorkspacesPerOrgCount
+	image, err := s.develop(ctx, in.Body.Image, false)
+	if err != nil {
+		return out, err
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
@@ -46,16 +50,17 @@ func (s *Service) createWorkspace(ctx context.Context, in createWorkspaceInput) 
 		if err != nil {
 			return err
 		}
-		taken, err := q.TakeWorkspacePlace(ctx, TakeWorkspacePlaceParams{ID: org.ID, DeploymentID: caller.Deployment, Places: places})
+		if err := takePlace(ctx, q, b2b, org); err != nil {
+			return err
+		}
+		workspace := database.NewID[id.Workspace](tx)
+		url, err := hang(ctx, tx, d, workspace, "", image)
 		if err != nil {
 			return err
 		}
-		if taken == 0 {
-			return ErrTooManyWorkspaces
-		}
 		w, err := q.InsertWorkspace(ctx, InsertWorkspaceParams{
-			ID: database.NewID[id.Workspace](tx), DeploymentID: caller.Deployment, OrganizationID: org.ID,
-			Name: name, Description: in.Body.Description, CreatorID: caller.User, Now: tx.Now,
+			ID: workspace, DeploymentID: caller.Deployment, OrganizationID: org.ID, Name: name,
+			Description: strings.TrimSpace(in.Body.Description), ImageURL: url, CreatorID: caller.User, Now: tx.Now,
 		})
 		if err != nil {
 			return err
@@ -84,70 +89,18 @@ func (s *Service) createWorkspace(ctx context.Context, in createWorkspaceInput) 
 	return out, err
 }
 
-type updateWorkspaceInput struct {
-	WorkspaceID id.Workspace `path:"id"`
-	Body        struct {
-		Name                *string  `json:"name,omitempty" minLength:"2" maxLength:"100"`
-		Description         *string  `json:"description,omitempty" maxLength:"1000" clear:"true"`
-		WhitelistedIPs      []string `json:"whitelisted_ips,omitempty" clear:"true" doc:"IP addresses and networks in CIDR form. Empty restricts nothing."`
-		EnableIPRestriction *bool    `json:"enable_ip_restriction,omitempty"`
-		EnforceMFA          *bool    `json:"enforce_mfa,omitempty"`
-		Enforce2FA          *bool    `json:"enforce_2fa,omitempty" doc:"The same as enforce_mfa."`
+// takePlace counts one more workspace of the organization, or returns
+// ErrTooManyWorkspaces.
+func takePlace(ctx context.Context, q *Queries, b2b deployment.B2BSettings, org Organization) error {
+	var places int64
+	if b2b.LimitWorkspaceCreationPerOrg {
+		places = b2b.WorkspacesPerOrgCount
 	}
-}
-
-// updatedWorkspace is the workspace itself, and once more under its name, for
-// clients of either form.
-type updatedWorkspace struct {
-	WorkspaceView
-	Workspace WorkspaceView `json:"workspace"`
-}
-
-// updateWorkspace changes what is sent.
-func (s *Service) updateWorkspace(ctx context.Context, in updateWorkspaceInput) (out updatedWorkspace, err error) {
-	caller := access.CallerOf(ctx)
-	b2b, err := s.settings(ctx)
-	if err != nil {
-		return out, err
+	taken, err := q.TakeWorkspacePlace(ctx, TakeWorkspacePlaceParams{ID: org.ID, DeploymentID: org.DeploymentID, Places: places})
+	if err == nil && taken == 0 {
+		err = ErrTooManyWorkspaces
 	}
-	enforce := in.Body.EnforceMFA
-	if enforce == nil {
-		enforce = in.Body.Enforce2FA
-	}
-	err = s.db.InTx(ctx, func(tx *database.Tx) error {
-		q := New(tx)
-		if _, err := lockOrganization(ctx, q, caller.Deployment, caller.Workspace.Organization); err != nil {
-			return err
-		}
-		before, err := findWorkspace(ctx, q, caller.Workspace.Organization, in.WorkspaceID)
-		if err != nil {
-			return err
-		}
-		after, err := before.profile().with(profileChange{
-			Name: in.Body.Name, Description: in.Body.Description, Networks: in.Body.WhitelistedIPs,
-			RestrictIP: in.Body.EnableIPRestriction, EnforceMFA: enforce,
-		}, gates{b2b.IPAllowlistPerWorkspace, b2b.EnforceMFAPerWorkspaceEnabled})
-		if err != nil {
-			return err
-		}
-		networks, err := networksText(after.Networks)
-		if err != nil {
-			return err
-		}
-		row, err := q.UpdateWorkspace(ctx, UpdateWorkspaceParams{
-			ID: before.ID, OrganizationID: before.OrganizationID, Name: after.Name, Description: after.Description,
-			WhitelistedIPs: networks, EnableIPRestriction: after.RestrictIP, EnforceMFA: after.EnforceMFA, Now: tx.Now,
-		})
-		if err != nil {
-			return err
-		}
-		out = updatedWorkspace{workspaceView(row), workspaceView(row)}
-		return event.Emit(ctx, tx, event.Event{
-			Name: "workspace.updated", Organization: row.OrganizationID, Workspace: row.ID, Subject: int64(row.ID),
-			Data: map[string]any{"before": before.profile(), "after": after},
-		})
-	})
-	return out, err
+	return err
 }
 
 type workspaceInput struct {
@@ -175,7 +128,7 @@ func (s *Service) deleteWorkspace(ctx context.Context, in workspaceInput) (done,
 		if err != nil {
 			return err
 		}
-		if err := closeWorkspace(ctx, q, tx.Now, before, caller.User); err != nil {
+		if err := closeWorkspace(ctx, tx, before, caller.User); err != nil {
 			return err
 		}
 		return event.Emit(ctx, tx, event.Event{
@@ -221,14 +174,9 @@ func (s *Service) myWorkspaces(ctx context.Context, in myWorkspacesInput) ([]Wor
 	if err != nil {
 		return nil, err
 	}
-	judge, err := s.eligibility(ctx, slices.ContainsFunc(rows, func(r WorkspaceMembershipsOfUserRow) bool {
-		return r.Organization.EnforceMFA || r.Workspace.EnforceMFA
-	}))
-	if err != nil {
-		return nil, err
-	}
 	for i, row := range rows {
-		views[i].EligibilityRestriction = judge(row.Organization.restrictions(b2b), row.Workspace.restrictions(b2b))
+		eligibility := caller.Eligible(row.Organization.demands(b2b), row.Workspace.demands(b2b))
+		views[i].EligibilityRestriction = &eligibility
 	}
 	return views, nil
 }

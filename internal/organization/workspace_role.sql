@@ -33,6 +33,11 @@ SELECT EXISTS (
 UPDATE workspace_roles SET ended_at = @now, updated_at = @now
 WHERE id = @id AND workspace_id = @workspace_id AND ended_at IS NULL;
 
+-- name: EndWorkspaceRolesOf :exec
+-- Every role of workspaces that end.
+UPDATE workspace_roles SET ended_at = @now, updated_at = @now
+WHERE deployment_id = @deployment_id AND COALESCE(workspace_id, 0) = ANY(@workspaces::bigint[]) AND ended_at IS NULL;
+
 -- name: GiveWorkspaceRoles :execrows
 -- Roles of other workspaces, and those held already, are left out.
 INSERT INTO workspace_membership_roles (membership_id, role_id, workspace_id, created_at)

@@ -29,6 +29,23 @@ func (q *Queries) EndWorkspaceRole(ctx context.Context, arg EndWorkspaceRolePara
 	return err
 }
 
+const endWorkspaceRolesOf = `-- name: EndWorkspaceRolesOf :exec
+UPDATE workspace_roles SET ended_at = $1, updated_at = $1
+WHERE deployment_id = $2 AND COALESCE(workspace_id, 0) = ANY($3::bigint[]) AND ended_at IS NULL
+`
+
+type EndWorkspaceRolesOfParams struct {
+	Now          clock.Time
+	DeploymentID id.Deployment
+	Workspaces   []int64
+}
+
+// Every role of workspaces that end.
+func (q *Queries) EndWorkspaceRolesOf(ctx context.Context, arg EndWorkspaceRolesOfParams) error {
+	_, err := q.db.Exec(ctx, endWorkspaceRolesOf, arg.Now, arg.DeploymentID, arg.Workspaces)
+	return err
+}
+
 const giveWorkspaceRoles = `-- name: GiveWorkspaceRoles :execrows
 INSERT INTO workspace_membership_roles (membership_id, role_id, workspace_id, created_at)
 SELECT $1, r.id, $2, $3 FROM workspace_roles r

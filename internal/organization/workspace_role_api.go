@@ -47,6 +47,12 @@ func (s *Service) createWorkspaceRole(ctx context.Context, in createWorkspaceRol
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
+		if _, err := lockOrganization(ctx, q, caller.Deployment, caller.Workspace.Organization); err != nil {
+			return err
+		}
+		if _, err := findWorkspace(ctx, q, caller.Workspace.Organization, in.WorkspaceID); err != nil {
+			return err
+		}
 		visible, err := q.WorkspaceRolesOf(ctx, WorkspaceRolesOfParams{DeploymentID: caller.Deployment, WorkspaceID: int64(in.WorkspaceID)})
 		if err != nil {
 			return err

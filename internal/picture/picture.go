@@ -1,5 +1,6 @@
-// Package picture keeps profile pictures. What is served was encoded by this
-// server: nothing that a person uploads leaves it again byte for byte.
+// Package picture keeps the pictures of people, organizations and workspaces.
+// What is served was encoded by this server: nothing that a person uploads
+// leaves it again byte for byte.
 package picture
 
 import (
@@ -131,18 +132,19 @@ func encode(i *image.NRGBA) (contentType string, content []byte, err error) {
 	return contentType, b.Bytes(), nil
 }
 
-// Replace keeps a picture of a person in the place of the one they had.
-func Replace(ctx context.Context, tx *database.Tx, d id.Deployment, person id.User, p Picture) (id.Picture, error) {
-	if err := Drop(ctx, tx, person); err != nil {
+// Replace keeps a picture of a person, organization or workspace in the place
+// of the one they had.
+func Replace[N any](ctx context.Context, tx *database.Tx, d id.Deployment, of id.Of[N], p Picture) (id.Picture, error) {
+	if err := Drop(ctx, tx, of); err != nil {
 		return 0, err
 	}
 	picture := database.NewID[id.Picture](tx)
 	return picture, New(tx).InsertPicture(ctx, InsertPictureParams{
-		ID: picture, DeploymentID: d, UserID: person, ContentType: p.ContentType, Small: p.Small, Large: p.Large, Now: tx.Now,
+		ID: picture, DeploymentID: d, SubjectID: id.Subject(of), ContentType: p.ContentType, Small: p.Small, Large: p.Large, Now: tx.Now,
 	})
 }
 
-// Drop deletes the picture of a person.
-func Drop(ctx context.Context, tx *database.Tx, person id.User) error {
-	return New(tx).DropPictures(ctx, person)
+// Drop deletes the pictures of people, organizations or workspaces.
+func Drop[N any](ctx context.Context, tx *database.Tx, of ...id.Of[N]) error {
+	return New(tx).DropPictures(ctx, database.Int64s(of))
 }

@@ -13,23 +13,23 @@ import (
 )
 
 const dropPictures = `-- name: DropPictures :exec
-DELETE FROM pictures WHERE user_id = $1
+DELETE FROM pictures WHERE subject_id = ANY($1::bigint[])
 `
 
-func (q *Queries) DropPictures(ctx context.Context, userID id.User) error {
-	_, err := q.db.Exec(ctx, dropPictures, userID)
+func (q *Queries) DropPictures(ctx context.Context, subjects []int64) error {
+	_, err := q.db.Exec(ctx, dropPictures, subjects)
 	return err
 }
 
 const insertPicture = `-- name: InsertPicture :exec
-INSERT INTO pictures (id, deployment_id, user_id, content_type, small, large, created_at)
+INSERT INTO pictures (id, deployment_id, subject_id, content_type, small, large, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type InsertPictureParams struct {
 	ID           id.Picture
 	DeploymentID id.Deployment
-	UserID       id.User
+	SubjectID    id.Subject
 	ContentType  string
 	Small        []byte
 	Large        []byte
@@ -40,7 +40,7 @@ func (q *Queries) InsertPicture(ctx context.Context, arg InsertPictureParams) er
 	_, err := q.db.Exec(ctx, insertPicture,
 		arg.ID,
 		arg.DeploymentID,
-		arg.UserID,
+		arg.SubjectID,
 		arg.ContentType,
 		arg.Small,
 		arg.Large,

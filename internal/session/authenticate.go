@@ -60,13 +60,17 @@ func (s *Service) identify(ctx context.Context, c *access.Caller, d *deployment.
 	}
 	c.SignIn, c.User, c.SignedInAt, c.Disabled = row.SigninID, row.UserID, row.SignedInAt, row.DisabledAt != 0
 	c.Enrolling = row.RestrictedTo != ""
+	c.SecondFactor = row.SecondFactor != ""
+	b2b := &d.Settings.B2B
 	c.Organization = access.OrganizationGrant{
 		ID: row.MemberOrganizationID, Membership: row.OrganizationMembershipID,
 		Permissions: access.ParsePermissions(row.OrganizationPermissions),
+		Demands:     b2b.OrganizationDemands(row.OrganizationNetworks, row.OrganizationEnforceMFA),
 	}
 	c.Workspace = access.WorkspaceGrant{
 		ID: row.MemberWorkspaceID, Organization: row.MemberOrganizationID, Membership: row.WorkspaceMembershipID,
 		Permissions: access.ParsePermissions(row.WorkspacePermissions),
+		Demands:     b2b.WorkspaceDemands(row.WorkspaceNetworks, row.WorkspaceEnforceMFA),
 	}
 	if c.Workspace.ID != 0 && c.Organization.Permissions.Hold(access.OrganizationAdmin) {
 		c.Workspace.Permissions = append(c.Workspace.Permissions, access.WorkspaceAdmin)

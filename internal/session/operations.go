@@ -35,7 +35,7 @@ func (s *Service) Operations() []api.Operation {
 			Route:   "POST /session/switch-organization",
 			Summary: "Make an organization the active one, or none.",
 			Access:  access.SignedIn(),
-			Errors:  []*fault.Error{access.ErrNotFound},
+			Errors:  []*fault.Error{access.ErrNotFound, access.ErrIneligible, deployment.ErrFeatureDisabled},
 			Handle:  api.Handle(s.switchOrganization),
 		},
 		{
@@ -43,7 +43,7 @@ func (s *Service) Operations() []api.Operation {
 			Route:   "POST /session/switch-workspace",
 			Summary: "Make a workspace, and with it its organization, the active one, or no workspace.",
 			Access:  access.SignedIn(),
-			Errors:  []*fault.Error{access.ErrNotFound},
+			Errors:  []*fault.Error{access.ErrNotFound, access.ErrIneligible, deployment.ErrFeatureDisabled},
 			Handle:  api.Handle(s.switchWorkspace),
 		},
 		{
@@ -67,51 +67,6 @@ func (s *Service) Operations() []api.Operation {
 
 func (s *Service) getSession(ctx context.Context, _ struct{}) (View, error) {
 	return s.View(ctx, access.CallerOf(ctx), Including{})
-}
-
-type switchOrganizationInput struct {
-	OrganizationID id.Organization `query:"organization_id" doc:"Absent for none."`
-}
-
-func (s *Service) switchOrganization(ctx context.Context, in switchOrganizationInput) (View, error) {
-	caller := access.CallerOf(ctx)
-	err := s.db.InTx(ctx, func(tx *database.Tx) (err error) {
-		var membership id.OrganizationMembership
-		if in.OrganizationID != 0 {
-			membership, err = New(tx).MembershipIn(ctx, MembershipInParams{OrganizationID: in.OrganizationID, UserID: caller.User})
-			if membership, err = database.OrNotFound(membership, err, access.ErrNotFound); err != nil {
-				return err
-			}
-		}
-		return Activate(ctx, tx, caller.SignIn, membership, 0)
-	})
-	if err != nil {
-		return View{}, err
-	}
-	return s.View(ctx, caller, Including{})
-}
-
-type switchWorkspaceInput struct {
-	WorkspaceID id.Workspace `query:"workspace_id" doc:"Absent for none: the organization stays active."`
-}
-
-func (s *Service) switchWorkspace(ctx context.Context, in switchWorkspaceInput) (View, error) {
-	caller := access.CallerOf(ctx)
-	err := s.db.InTx(ctx, func(tx *database.Tx) error {
-		q := New(tx)
-		if in.WorkspaceID == 0 {
-			return q.DeactivateWorkspace(ctx, DeactivateWorkspaceParams{ID: caller.SignIn, Now: tx.Now})
-		}
-		row, err := q.WorkspaceMembershipIn(ctx, WorkspaceMembershipInParams{WorkspaceID: in.WorkspaceID, UserID: caller.User})
-		if row, err = database.OrNotFound(row, err, access.ErrNotFound); err != nil {
-			return err
-		}
-		return Activate(ctx, tx, caller.SignIn, row.OrganizationMembershipID, row.ID)
-	})
-	if err != nil {
-		return View{}, err
-	}
-	return s.View(ctx, caller, Including{})
 }
 
 type switchSignInInput struct {

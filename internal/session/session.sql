@@ -1,14 +1,20 @@
 -- name: FindCaller :one
 -- Who holds a token, and what they may do in the tenant that the request
--- names, in one read. A rotated token sees only the sign-ins from before.
+-- names, in one read. A rotated token sees only the sign-ins from before. The
+-- networks of a tenant that restricts no addresses are empty.
 SELECT s.id, s.created_at, s.updated_at, s.attempts_end_at, t.rotated_at,
-    i.id AS signin_id, i.created_at AS signed_in_at, i.last_active_at, CAST(COALESCE(i.restricted_to, '') AS TEXT) AS restricted_to, u.id AS user_id, u.disabled_at,
+    i.id AS signin_id, i.created_at AS signed_in_at, i.last_active_at, CAST(COALESCE(i.restricted_to, '') AS TEXT) AS restricted_to,
+    CAST(COALESCE(i.second_factor, '') AS TEXT) AS second_factor, u.id AS user_id, u.disabled_at,
     om.organization_id AS member_organization_id, om.id AS organization_membership_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
         WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
+    CAST(CASE WHEN o.enable_ip_restriction THEN o.whitelisted_ips ELSE '' END AS TEXT) AS organization_networks,
+    CAST(COALESCE(o.enforce_mfa, FALSE) AS BOOLEAN) AS organization_enforce_mfa,
     w.id AS member_workspace_id, wm.id AS workspace_membership_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
-        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions
+        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions,
+    CAST(CASE WHEN w.enable_ip_restriction THEN w.whitelisted_ips ELSE '' END AS TEXT) AS workspace_networks,
+    CAST(COALESCE(w.enforce_mfa, FALSE) AS BOOLEAN) AS workspace_enforce_mfa
 FROM session_tokens t
 JOIN sessions s ON s.id = t.session_id
 LEFT JOIN signins i ON i.id = s.active_signin_id AND i.ended_at IS NULL AND i.expires_at > @now AND i.last_active_at > @active_since
@@ -16,6 +22,7 @@ LEFT JOIN signins i ON i.id = s.active_signin_id AND i.ended_at IS NULL AND i.ex
 LEFT JOIN users u ON u.id = i.user_id AND u.ended_at IS NULL
 LEFT JOIN workspaces w ON w.id = @workspace_id AND w.ended_at IS NULL
 LEFT JOIN organization_memberships om ON om.organization_id = COALESCE(w.organization_id, @organization_id) AND om.user_id = u.id AND om.ended_at IS NULL
+LEFT JOIN organizations o ON o.id = om.organization_id
 LEFT JOIN workspace_memberships wm ON wm.workspace_id = w.id AND wm.user_id = u.id AND wm.ended_at IS NULL
 WHERE t.hash = @hash AND t.expires_at > @now AND s.deployment_id = @deployment_id;
 
@@ -111,11 +118,21 @@ UPDATE signins SET active_workspace_membership_id = NULL, updated_at = @now
 WHERE active_workspace_membership_id = @membership_id AND ended_at IS NULL;
 
 -- name: MembershipIn :one
-SELECT id FROM organization_memberships
-WHERE organization_id = @organization_id AND user_id = @user_id AND ended_at IS NULL;
+-- A person's membership, and what the organization demands.
+SELECT om.id, CAST(CASE WHEN o.enable_ip_restriction THEN o.whitelisted_ips ELSE '' END AS TEXT) AS networks, o.enforce_mfa
+FROM organization_memberships om JOIN organizations o ON o.id = om.organization_id
+WHERE om.organization_id = @organization_id AND om.user_id = @user_id AND om.ended_at IS NULL;
 
 -- name: WorkspaceMembershipIn :one
-SELECT wm.id, wm.organization_membership_id FROM workspace_memberships wm
+-- A person's membership, and what the workspace and its organization demand.
+SELECT wm.id, wm.organization_membership_id,
+    CAST(CASE WHEN o.enable_ip_restriction THEN o.whitelisted_ips ELSE '' END AS TEXT) AS organization_networks,
+    o.enforce_mfa AS organization_enforce_mfa,
+    CAST(CASE WHEN w.enable_ip_restriction THEN w.whitelisted_ips ELSE '' END AS TEXT) AS workspace_networks,
+    w.enforce_mfa AS workspace_enforce_mfa
+FROM workspace_memberships wm
+JOIN workspaces w ON w.id = wm.workspace_id
+JOIN organizations o ON o.id = wm.organization_id
 WHERE wm.workspace_id = @workspace_id AND wm.user_id = @user_id AND wm.ended_at IS NULL;
 
 -- name: LastTenant :one
@@ -138,15 +155,22 @@ UPDATE sessions SET attempts_end_at = @attempts_end_at, updated_at = @now WHERE 
 UPDATE signins SET active_workspace_membership_id = NULL, updated_at = @now WHERE id = @id AND ended_at IS NULL;
 
 -- name: TokenClaims :one
--- What a token says about where a sign-in is active.
+-- What a token says about where a sign-in is active, and what is demanded
+-- there.
 SELECT i.expires_at, om.organization_id, wm.workspace_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
         WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
-        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions
+        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions,
+    CAST(CASE WHEN o.enable_ip_restriction THEN o.whitelisted_ips ELSE '' END AS TEXT) AS organization_networks,
+    CAST(COALESCE(o.enforce_mfa, FALSE) AS BOOLEAN) AS organization_enforce_mfa,
+    CAST(CASE WHEN w.enable_ip_restriction THEN w.whitelisted_ips ELSE '' END AS TEXT) AS workspace_networks,
+    CAST(COALESCE(w.enforce_mfa, FALSE) AS BOOLEAN) AS workspace_enforce_mfa
 FROM signins i
 LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
+LEFT JOIN organizations o ON o.id = om.organization_id
 LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
+LEFT JOIN workspaces w ON w.id = wm.workspace_id
 WHERE i.id = @id AND i.ended_at IS NULL;
 
 -- name: TemplateFacts :one

@@ -301,13 +301,18 @@ func (q *Queries) ExtendAttempts(ctx context.Context, arg ExtendAttemptsParams) 
 
 const findCaller = `-- name: FindCaller :one
 SELECT s.id, s.created_at, s.updated_at, s.attempts_end_at, t.rotated_at,
-    i.id AS signin_id, i.created_at AS signed_in_at, i.last_active_at, CAST(COALESCE(i.restricted_to, '') AS TEXT) AS restricted_to, u.id AS user_id, u.disabled_at,
+    i.id AS signin_id, i.created_at AS signed_in_at, i.last_active_at, CAST(COALESCE(i.restricted_to, '') AS TEXT) AS restricted_to,
+    CAST(COALESCE(i.second_factor, '') AS TEXT) AS second_factor, u.id AS user_id, u.disabled_at,
     om.organization_id AS member_organization_id, om.id AS organization_membership_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
         WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
+    CAST(CASE WHEN o.enable_ip_restriction THEN o.whitelisted_ips ELSE '' END AS TEXT) AS organization_networks,
+    CAST(COALESCE(o.enforce_mfa, FALSE) AS BOOLEAN) AS organization_enforce_mfa,
     w.id AS member_workspace_id, wm.id AS workspace_membership_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
-        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions
+        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions,
+    CAST(CASE WHEN w.enable_ip_restriction THEN w.whitelisted_ips ELSE '' END AS TEXT) AS workspace_networks,
+    CAST(COALESCE(w.enforce_mfa, FALSE) AS BOOLEAN) AS workspace_enforce_mfa
 FROM session_tokens t
 JOIN sessions s ON s.id = t.session_id
 LEFT JOIN signins i ON i.id = s.active_signin_id AND i.ended_at IS NULL AND i.expires_at > $1 AND i.last_active_at > $2
@@ -315,6 +320,7 @@ LEFT JOIN signins i ON i.id = s.active_signin_id AND i.ended_at IS NULL AND i.ex
 LEFT JOIN users u ON u.id = i.user_id AND u.ended_at IS NULL
 LEFT JOIN workspaces w ON w.id = $3 AND w.ended_at IS NULL
 LEFT JOIN organization_memberships om ON om.organization_id = COALESCE(w.organization_id, $4) AND om.user_id = u.id AND om.ended_at IS NULL
+LEFT JOIN organizations o ON o.id = om.organization_id
 LEFT JOIN workspace_memberships wm ON wm.workspace_id = w.id AND wm.user_id = u.id AND wm.ended_at IS NULL
 WHERE t.hash = $5 AND t.expires_at > $1 AND s.deployment_id = $6
 `
@@ -338,18 +344,24 @@ type FindCallerRow struct {
 	SignedInAt               clock.Time
 	LastActiveAt             clock.Time
 	RestrictedTo             string
+	SecondFactor             string
 	UserID                   id.User
 	DisabledAt               clock.Time
 	MemberOrganizationID     id.Organization
 	OrganizationMembershipID id.OrganizationMembership
 	OrganizationPermissions  string
+	OrganizationNetworks     string
+	OrganizationEnforceMFA   bool
 	MemberWorkspaceID        id.Workspace
 	WorkspaceMembershipID    id.WorkspaceMembership
 	WorkspacePermissions     string
+	WorkspaceNetworks        string
+	WorkspaceEnforceMFA      bool
 }
 
 // Who holds a token, and what they may do in the tenant that the request
-// names, in one read. A rotated token sees only the sign-ins from before.
+// names, in one read. A rotated token sees only the sign-ins from before. The
+// networks of a tenant that restricts no addresses are empty.
 func (q *Queries) FindCaller(ctx context.Context, arg FindCallerParams) (FindCallerRow, error) {
 	row := q.db.QueryRow(ctx, findCaller,
 		arg.Now,
@@ -370,14 +382,19 @@ func (q *Queries) FindCaller(ctx context.Context, arg FindCallerParams) (FindCal
 		&i.SignedInAt,
 		&i.LastActiveAt,
 		&i.RestrictedTo,
+		&i.SecondFactor,
 		&i.UserID,
 		&i.DisabledAt,
 		&i.MemberOrganizationID,
 		&i.OrganizationMembershipID,
 		&i.OrganizationPermissions,
+		&i.OrganizationNetworks,
+		&i.OrganizationEnforceMFA,
 		&i.MemberWorkspaceID,
 		&i.WorkspaceMembershipID,
 		&i.WorkspacePermissions,
+		&i.WorkspaceNetworks,
+		&i.WorkspaceEnforceMFA,
 	)
 	return i, err
 }
@@ -712,8 +729,9 @@ func (q *Queries) LockPerson(ctx context.Context, argID id.User) error {
 }
 
 const membershipIn = `-- name: MembershipIn :one
-SELECT id FROM organization_memberships
-WHERE organization_id = $1 AND user_id = $2 AND ended_at IS NULL
+SELECT om.id, CAST(CASE WHEN o.enable_ip_restriction THEN o.whitelisted_ips ELSE '' END AS TEXT) AS networks, o.enforce_mfa
+FROM organization_memberships om JOIN organizations o ON o.id = om.organization_id
+WHERE om.organization_id = $1 AND om.user_id = $2 AND om.ended_at IS NULL
 `
 
 type MembershipInParams struct {
@@ -721,11 +739,18 @@ type MembershipInParams struct {
 	UserID         id.User
 }
 
-func (q *Queries) MembershipIn(ctx context.Context, arg MembershipInParams) (id.OrganizationMembership, error) {
+type MembershipInRow struct {
+	ID         id.OrganizationMembership
+	Networks   string
+	EnforceMFA bool
+}
+
+// A person's membership, and what the organization demands.
+func (q *Queries) MembershipIn(ctx context.Context, arg MembershipInParams) (MembershipInRow, error) {
 	row := q.db.QueryRow(ctx, membershipIn, arg.OrganizationID, arg.UserID)
-	var id id.OrganizationMembership
-	err := row.Scan(&id)
-	return id, err
+	var i MembershipInRow
+	err := row.Scan(&i.ID, &i.Networks, &i.EnforceMFA)
+	return i, err
 }
 
 const noteSecondFactor = `-- name: NoteSecondFactor :one
@@ -1032,10 +1057,16 @@ SELECT i.expires_at, om.organization_id, wm.workspace_id,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM organization_membership_roles mr JOIN organization_roles r ON r.id = mr.role_id
         WHERE mr.membership_id = om.id AND r.ended_at IS NULL), '') AS TEXT) AS organization_permissions,
     CAST(COALESCE((SELECT string_agg(r.permissions, ' ') FROM workspace_membership_roles mr JOIN workspace_roles r ON r.id = mr.role_id
-        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions
+        WHERE mr.membership_id = wm.id AND r.ended_at IS NULL), '') AS TEXT) AS workspace_permissions,
+    CAST(CASE WHEN o.enable_ip_restriction THEN o.whitelisted_ips ELSE '' END AS TEXT) AS organization_networks,
+    CAST(COALESCE(o.enforce_mfa, FALSE) AS BOOLEAN) AS organization_enforce_mfa,
+    CAST(CASE WHEN w.enable_ip_restriction THEN w.whitelisted_ips ELSE '' END AS TEXT) AS workspace_networks,
+    CAST(COALESCE(w.enforce_mfa, FALSE) AS BOOLEAN) AS workspace_enforce_mfa
 FROM signins i
 LEFT JOIN organization_memberships om ON om.id = i.active_organization_membership_id AND om.ended_at IS NULL
+LEFT JOIN organizations o ON o.id = om.organization_id
 LEFT JOIN workspace_memberships wm ON wm.id = i.active_workspace_membership_id AND wm.ended_at IS NULL
+LEFT JOIN workspaces w ON w.id = wm.workspace_id
 WHERE i.id = $1 AND i.ended_at IS NULL
 `
 
@@ -1045,9 +1076,14 @@ type TokenClaimsRow struct {
 	WorkspaceID             id.Workspace
 	OrganizationPermissions string
 	WorkspacePermissions    string
+	OrganizationNetworks    string
+	OrganizationEnforceMFA  bool
+	WorkspaceNetworks       string
+	WorkspaceEnforceMFA     bool
 }
 
-// What a token says about where a sign-in is active.
+// What a token says about where a sign-in is active, and what is demanded
+// there.
 func (q *Queries) TokenClaims(ctx context.Context, argID id.SignIn) (TokenClaimsRow, error) {
 	row := q.db.QueryRow(ctx, tokenClaims, argID)
 	var i TokenClaimsRow
@@ -1057,6 +1093,10 @@ func (q *Queries) TokenClaims(ctx context.Context, argID id.SignIn) (TokenClaims
 		&i.WorkspaceID,
 		&i.OrganizationPermissions,
 		&i.WorkspacePermissions,
+		&i.OrganizationNetworks,
+		&i.OrganizationEnforceMFA,
+		&i.WorkspaceNetworks,
+		&i.WorkspaceEnforceMFA,
 	)
 	return i, err
 }
@@ -1076,7 +1116,14 @@ func (q *Queries) TouchSignIn(ctx context.Context, arg TouchSignInParams) error 
 }
 
 const workspaceMembershipIn = `-- name: WorkspaceMembershipIn :one
-SELECT wm.id, wm.organization_membership_id FROM workspace_memberships wm
+SELECT wm.id, wm.organization_membership_id,
+    CAST(CASE WHEN o.enable_ip_restriction THEN o.whitelisted_ips ELSE '' END AS TEXT) AS organization_networks,
+    o.enforce_mfa AS organization_enforce_mfa,
+    CAST(CASE WHEN w.enable_ip_restriction THEN w.whitelisted_ips ELSE '' END AS TEXT) AS workspace_networks,
+    w.enforce_mfa AS workspace_enforce_mfa
+FROM workspace_memberships wm
+JOIN workspaces w ON w.id = wm.workspace_id
+JOIN organizations o ON o.id = wm.organization_id
 WHERE wm.workspace_id = $1 AND wm.user_id = $2 AND wm.ended_at IS NULL
 `
 
@@ -1088,12 +1135,24 @@ type WorkspaceMembershipInParams struct {
 type WorkspaceMembershipInRow struct {
 	ID                       id.WorkspaceMembership
 	OrganizationMembershipID id.OrganizationMembership
+	OrganizationNetworks     string
+	OrganizationEnforceMFA   bool
+	WorkspaceNetworks        string
+	WorkspaceEnforceMFA      bool
 }
 
+// A person's membership, and what the workspace and its organization demand.
 func (q *Queries) WorkspaceMembershipIn(ctx context.Context, arg WorkspaceMembershipInParams) (WorkspaceMembershipInRow, error) {
 	row := q.db.QueryRow(ctx, workspaceMembershipIn, arg.WorkspaceID, arg.UserID)
 	var i WorkspaceMembershipInRow
-	err := row.Scan(&i.ID, &i.OrganizationMembershipID)
+	err := row.Scan(
+		&i.ID,
+		&i.OrganizationMembershipID,
+		&i.OrganizationNetworks,
+		&i.OrganizationEnforceMFA,
+		&i.WorkspaceNetworks,
+		&i.WorkspaceEnforceMFA,
+	)
 	return i, err
 }
 

@@ -61,6 +61,7 @@ func (s *Service) getToken(ctx context.Context, in getTokenInput) (Token, error)
 	if row, err = database.OrNotFound(row, err, access.ErrUnauthenticated); err != nil {
 		return Token{}, err
 	}
+	row = row.usable(caller, &d.Settings.B2B)
 	issued := s.db.Now().Time().Unix()
 	expires := min(issued+lifetime, row.ExpiresAt.Time().Unix()) // no longer than the sign-in
 	said := claims{
