@@ -5,7 +5,6 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/api"
-	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
@@ -18,7 +17,7 @@ func (s *Service) invitationOperations() []api.Operation {
 // invitingOperations are those of the list and of making new ones.
 func (s *Service) invitingOperations() []api.Operation {
 	inviting := []*fault.Error{
-		user.ErrEmailInvalid, ErrWorkspaceRoleAlone, access.ErrForbidden, ErrRoleAbove, ErrSeatsPromised, deployment.ErrFeatureDisabled,
+		user.ErrEmailInvalid, ErrWorkspaceRoleAlone, access.ErrForbidden, ErrRoleAbove, ErrSeatsPromised,
 		ErrNotFound, ErrRoleNotFound, ErrInvitedAlready, ErrMemberAlready, ErrDefaultRoleMissing, ErrManyInvitations,
 	}
 	return []api.Operation{

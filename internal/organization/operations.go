@@ -11,22 +11,27 @@ import (
 )
 
 // Operations is everything clients can do with organizations and workspaces.
+// Where the deployment has none of them, all but the list of one's
+// memberships, which is empty then, refuse.
 func (s *Service) Operations() []api.Operation {
-	return slices.Concat(
+	gated := slices.Concat(
 		s.organizationOperations(), s.memberOperations(), s.invitationOperations(),
 		s.workspaceOperations(), s.workspaceMemberOperations(),
 	)
+	for i := range gated {
+		gated[i].Errors = append(gated[i].Errors, deployment.ErrFeatureDisabled)
+	}
+	return append(gated, api.Operation{
+		ID:      "GetUserOrganizationMemberships",
+		Route:   "GET /me/organization-memberships",
+		Summary: "List the organizations of the signed-in person.",
+		Access:  access.SignedIn(),
+		Handle:  api.Handle(s.myOrganizations),
+	})
 }
 
 func (s *Service) organizationOperations() []api.Operation {
 	return []api.Operation{
-		{
-			ID:      "GetUserOrganizationMemberships",
-			Route:   "GET /me/organization-memberships",
-			Summary: "List the organizations of the signed-in person.",
-			Access:  access.SignedIn(),
-			Handle:  api.Handle(s.myOrganizations),
-		},
 		{
 			ID:      "CreateOrganization",
 			Route:   "POST /organizations",
@@ -40,7 +45,7 @@ func (s *Service) organizationOperations() []api.Operation {
 			Route:   "POST /organizations/{id}/update",
 			Summary: "Change the name, description, picture and restrictions of an organization. What is not sent stays.",
 			Access:  access.InOrganization(access.OrganizationManage),
-			Errors:  []*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrWorkspaceNotFound, ErrCeiling, ErrLockedOut, picture.ErrNotPicture, picture.ErrTooManyBytes, deployment.ErrFeatureDisabled},
+			Errors:  []*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrWorkspaceNotFound, ErrCeiling, ErrLockedOut, picture.ErrNotPicture, picture.ErrTooManyBytes},
 			Handle:  inOrganizations(s, s.updateOrganization),
 		},
 		{
@@ -143,7 +148,7 @@ func (s *Service) workspaceOperations() []api.Operation {
 			Route:   "POST /workspaces/{id}/update",
 			Summary: "Change the name, description, picture and restrictions of a workspace. What is not sent stays.",
 			Access:  access.InWorkspace(access.WorkspaceManage),
-			Errors:  []*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrLockedOut, picture.ErrNotPicture, picture.ErrTooManyBytes, deployment.ErrFeatureDisabled},
+			Errors:  []*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrLockedOut, picture.ErrNotPicture, picture.ErrTooManyBytes},
 			Handle:  inWorkspaces(s, s.updateWorkspace),
 		},
 		{

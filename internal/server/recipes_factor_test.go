@@ -13,7 +13,7 @@ import (
 type authenticator struct{ id, secret string }
 
 // begins makes a new authenticator of a person.
-func (s *stage) begins(t *testing.T, who *person) authenticator {
+func (w *world) begins(t *testing.T, who *person) authenticator {
 	t.Helper()
 	a := who.post(t, "/me/authenticator").must(t, http.StatusOK)
 	return authenticator{a.text(t, "data.id"), a.text(t, "data.totp_secret")}
@@ -34,9 +34,9 @@ func (a authenticator) twoCodes(t *testing.T) url.Values {
 }
 
 // enrols gives a person a verified authenticator.
-func (s *stage) enrols(t *testing.T, who *person) authenticator {
+func (w *world) enrols(t *testing.T, who *person) authenticator {
 	t.Helper()
-	made := s.begins(t, who)
+	made := w.begins(t, who)
 	who.send(t, split(http.MethodPost, "/me/authenticator/attempt-verification", made.twoCodes(t))).must(t, http.StatusOK)
 	return made
 }

@@ -29,8 +29,7 @@ type setting struct {
 // untried are the settings that the table below says nothing of, and why. A
 // group stands for all below it.
 var untried = map[string]string{
-	"b2b_settings": "proven in internal/organization",
-	"ui_settings":  "shown to the browser only; those that the server itself follows have rows",
+	"ui_settings": "shown to the browser only; those that the server itself follows have rows",
 
 	"frontend_host":  "proven in internal/signin, with the other places that people may be led to",
 	"mail_from_host": "shown to the browser only",
@@ -39,27 +38,23 @@ var untried = map[string]string{
 
 	"auth_settings.email_address.otp_verification_allowed":        "without it, settings that mail codes are refused: internal/deployment",
 	"auth_settings.email_address.magic_link_verification_allowed": "without it, settings that mail links are refused: internal/deployment",
-	"auth_settings.email_address.required":                        "sign-up proves an address in any case",
-	"auth_settings.email_address.verify_signup":                   "sign-up proves an address in any case",
-	"auth_settings.verification_policy.email":                     "sign-up proves an address in any case",
-	"auth_settings.verification_policy.phone_number":              "nobody can have a number yet",
-	"auth_settings.phone_number":                                  "nobody can have a number yet",
-	"auth_settings.auth_factors_enabled.phone_otp":                "nobody can have a number yet",
-	"auth_settings.backup_code":                                   "nobody can have a second factor yet",
-	"auth_settings.auth_factors_enabled.backup_code":              "nobody can have a second factor yet",
-	"auth_settings.auth_factors_enabled.authenticator":            "nobody can have a second factor yet",
-	"auth_settings.second_factor_policy":                          "nobody can have a second factor yet",
-	"auth_settings.passkey":                                       "nobody can have a passkey yet; prompts and autofill are shown to the browser only",
-	"auth_settings.web3_wallet":                                   "there are no wallets",
-	"auth_settings.auth_factors_enabled.web3_wallet":              "there are no wallets",
-	"auth_settings.first_factor":                                  "shown to the browser only",
-	"auth_settings.second_factor":                                 "shown to the browser only",
-	"auth_settings.alternate_first_factors":                       "shown to the browser only",
-	"auth_settings.alternate_second_factors":                      "shown to the browser only",
-	"auth_settings.session_inactive_timeout":                      "time passes in internal/session",
+	"auth_settings.email_address.verify_signup":                   "shown to the browser only: verification_policy decides",
+	"auth_settings.phone_number.verify_signup":                    "shown to the browser only: verification_policy decides",
+	"auth_settings.backup_code.required":                          "shown to the browser only: nobody has to have backup codes",
+	"auth_settings.step_up_required":                              "time passes in internal/account",
 
-	"restrictions.block_voip_numbers":   "nobody can have a number yet",
-	"restrictions.country_restrictions": "nobody can have a number yet",
+	"b2b_settings.enterprise_sso_enabled":            "there are no connections of organizations yet",
+	"b2b_settings.default_org_creator_role_id":       "any role with the right to administrate will do: internal/deployment",
+	"b2b_settings.default_workspace_creator_role_id": "any role with the right to administrate will do: internal/deployment",
+
+	"auth_settings.passkey":                          "nobody can have a passkey yet; prompts and autofill are shown to the browser only",
+	"auth_settings.web3_wallet":                      "there are no wallets",
+	"auth_settings.auth_factors_enabled.web3_wallet": "there are no wallets",
+	"auth_settings.first_factor":                     "shown to the browser only",
+	"auth_settings.second_factor":                    "shown to the browser only",
+	"auth_settings.alternate_first_factors":          "shown to the browser only",
+	"auth_settings.alternate_second_factors":         "shown to the browser only",
+	"auth_settings.session_inactive_timeout":         "time passes in internal/session",
 }
 
 // premises is a server whose settings are tried, and somebody who was there
@@ -81,7 +76,7 @@ func newPremises(t *testing.T, w *world) *premises {
 // Contract section 7: every setting does what it says, on and off, and none is
 // forgotten here.
 func TestSettings(t *testing.T) {
-	rows := slices.Concat(formSettings, restrictionSettings, factorSettings, sessionSettings, pageSettings)
+	rows := slices.Concat(formSettings, restrictionSettings, factorSettings, secondSettings, sessionSettings, tenantSettings, pageSettings)
 	for _, dialect := range databasetest.Dialects() {
 		t.Run(string(dialect), func(t *testing.T) {
 			t.Parallel()
