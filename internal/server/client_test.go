@@ -20,6 +20,7 @@ import (
 type browser struct {
 	origin string // of the server
 	watch  func(*testing.T, exchange)
+	header http.Header // sent with every request
 
 	cookies map[string]string
 	dev     bool
@@ -134,6 +135,7 @@ func (b *browser) send(t *testing.T, r request) answer {
 	for name, value := range b.cookies {
 		sent.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
+	maps.Copy(sent.Header, b.header)
 	for name, values := range r.Header {
 		sent.Header[http.CanonicalHeaderKey(name)] = values
 	}

@@ -34,11 +34,17 @@ func updateUser(t *testing.T, s *stage, c caller) try {
 }
 
 func uploadPicture(t *testing.T, s *stage, c caller) try {
+	return try{file: map[string][]byte{"file": onePicture(t)}, from: s.newcomer(t, c).browser}
+}
+
+// onePicture is a small one.
+func onePicture(t *testing.T) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
 		t.Fatal(err)
 	}
-	return try{file: map[string][]byte{"file": b.Bytes()}, from: s.newcomer(t, c).browser}
+	return b.Bytes()
 }
 
 // signOutElsewhere ends the caller's sign-in of another browser.
