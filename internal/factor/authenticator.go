@@ -73,7 +73,7 @@ func (s *Service) open(a id.Authenticator, sealed []byte) (key, error) {
 type verifyAuthenticatorInput struct {
 	Body struct {
 		AuthenticatorID id.Authenticator `json:"authenticator_id"`
-		Codes           []string         `json:"codes" minItems:"2" maxItems:"2" doc:"The code that the app shows, and the next one."`
+		Codes           []string         `json:"codes" maxItems:"2" doc:"The code that the app shows, and the next one."`
 	}
 }
 
@@ -81,6 +81,9 @@ type verifyAuthenticatorInput struct {
 // one, once two codes in a row have shown that the app has its secret and a
 // clock that is right. Both codes are used up.
 func (s *Service) verifyAuthenticator(ctx context.Context, in verifyAuthenticatorInput) (out user.Authenticator, err error) {
+	if len(in.Body.Codes) != 2 {
+		return out, ErrWrongCodes
+	}
 	if err := s.allow(access.CallerOf(ctx).User, "enrolment"); err != nil {
 		return out, err
 	}

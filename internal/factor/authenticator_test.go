@@ -66,6 +66,8 @@ func TestTwoCodesInARow(t *testing.T) {
 		k, l := key(made.TOTPSecret), key(other.TOTPSecret)
 		refuses(t, "of another authenticator", o.verify(ana, made.ID, o.shows(l, -1), o.shows(l, 0)), ErrWrongCodes)
 		refuses(t, "one of each", o.verify(ana, made.ID, o.shows(l, -1), o.shows(k, 0)), ErrWrongCodes)
+		refuses(t, "none", o.verify(ana, made.ID), ErrWrongCodes)
+		refuses(t, "one", o.verify(ana, made.ID, o.shows(k, 0)), ErrWrongCodes)
 		refuses(t, "empty ones", o.verify(ana, made.ID, "", ""), ErrWrongCodes)
 		o.has(ana.User)
 		for name, steps := range map[string][2]int64{"just before": {-2, -1}, "now": {-1, 0}, "a fast clock": {0, 1}} {
