@@ -47,7 +47,7 @@ CREATE TABLE signins (
     ended_at                          BIGINT
 );
 CREATE UNIQUE INDEX signins_live ON signins (session_id, user_id) WHERE ended_at IS NULL;
-CREATE INDEX signins_of_user ON signins (user_id) WHERE ended_at IS NULL;
+CREATE INDEX signins_of_user ON signins (user_id, id);
 CREATE INDEX signins_in_organization ON signins (active_organization_membership_id) WHERE ended_at IS NULL;
 CREATE INDEX signins_in_workspace ON signins (active_workspace_membership_id) WHERE ended_at IS NULL;
 
