@@ -88,7 +88,7 @@ CREATE TABLE organization_memberships (
 );
 CREATE UNIQUE INDEX organization_memberships_live ON organization_memberships (organization_id, user_id) WHERE ended_at IS NULL;
 CREATE INDEX organization_memberships_of_user ON organization_memberships (user_id) WHERE ended_at IS NULL;
-CREATE INDEX organization_memberships_page ON organization_memberships (organization_id, id) WHERE ended_at IS NULL;
+CREATE INDEX organization_memberships_page ON organization_memberships (organization_id, id, user_id) WHERE ended_at IS NULL;
 
 CREATE TABLE organization_membership_roles (
     membership_id   BIGINT NOT NULL REFERENCES organization_memberships (id),
@@ -114,7 +114,7 @@ CREATE TABLE workspace_memberships (
 );
 CREATE UNIQUE INDEX workspace_memberships_live ON workspace_memberships (workspace_id, user_id) WHERE ended_at IS NULL;
 CREATE INDEX workspace_memberships_of_user ON workspace_memberships (user_id, organization_id) WHERE ended_at IS NULL;
-CREATE INDEX workspace_memberships_page ON workspace_memberships (workspace_id, id) WHERE ended_at IS NULL;
+CREATE INDEX workspace_memberships_page ON workspace_memberships (workspace_id, id, user_id) WHERE ended_at IS NULL;
 
 CREATE TABLE workspace_membership_roles (
     membership_id BIGINT NOT NULL REFERENCES workspace_memberships (id),

@@ -28,10 +28,15 @@ SELECT * FROM organization_memberships
 WHERE id = @id AND organization_id = @organization_id AND ended_at IS NULL;
 
 -- name: MembersPage :many
--- pattern is empty, or what a member's names and address are like.
+SELECT * FROM organization_memberships
+WHERE organization_id = @organization_id AND ended_at IS NULL
+ORDER BY id
+LIMIT @page_size::bigint OFFSET @skip::bigint;
+
+-- name: MembersLike :many
+-- Those whose names and address are like the pattern.
 SELECT m.* FROM organization_memberships m JOIN users u ON u.id = m.user_id
-WHERE m.organization_id = @organization_id AND m.ended_at IS NULL
-    AND (@pattern::text = '' OR u.search LIKE @pattern::text ESCAPE '\')
+WHERE m.organization_id = @organization_id AND m.ended_at IS NULL AND u.search LIKE @pattern::text ESCAPE '\'
 ORDER BY m.id
 LIMIT @page_size::bigint OFFSET @skip::bigint;
 

@@ -184,29 +184,73 @@ func (q *Queries) IsMember(ctx context.Context, arg IsMemberParams) (bool, error
 	return exists, err
 }
 
-const membersPage = `-- name: MembersPage :many
+const membersLike = `-- name: MembersLike :many
 SELECT m.id, m.deployment_id, m.organization_id, m.user_id, m.joined_by, m.invitation_id, m.public_metadata, m.created_at, m.updated_at, m.ended_at, m.ended_by FROM organization_memberships m JOIN users u ON u.id = m.user_id
-WHERE m.organization_id = $1 AND m.ended_at IS NULL
-    AND ($2::text = '' OR u.search LIKE $2::text ESCAPE '\')
+WHERE m.organization_id = $1 AND m.ended_at IS NULL AND u.search LIKE $2::text ESCAPE '\'
 ORDER BY m.id
 LIMIT $4::bigint OFFSET $3::bigint
 `
 
-type MembersPageParams struct {
+type MembersLikeParams struct {
 	OrganizationID id.Organization
 	Pattern        string
 	Skip           int64
 	PageSize       int64
 }
 
-// pattern is empty, or what a member's names and address are like.
-func (q *Queries) MembersPage(ctx context.Context, arg MembersPageParams) ([]Membership, error) {
-	rows, err := q.db.Query(ctx, membersPage,
+// Those whose names and address are like the pattern.
+func (q *Queries) MembersLike(ctx context.Context, arg MembersLikeParams) ([]Membership, error) {
+	rows, err := q.db.Query(ctx, membersLike,
 		arg.OrganizationID,
 		arg.Pattern,
 		arg.Skip,
 		arg.PageSize,
 	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Membership
+	for rows.Next() {
+		var i Membership
+		if err := rows.Scan(
+			&i.ID,
+			&i.DeploymentID,
+			&i.OrganizationID,
+			&i.UserID,
+			&i.JoinedBy,
+			&i.InvitationID,
+			&i.PublicMetadata,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.EndedAt,
+			&i.EndedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const membersPage = `-- name: MembersPage :many
+SELECT id, deployment_id, organization_id, user_id, joined_by, invitation_id, public_metadata, created_at, updated_at, ended_at, ended_by FROM organization_memberships
+WHERE organization_id = $1 AND ended_at IS NULL
+ORDER BY id
+LIMIT $3::bigint OFFSET $2::bigint
+`
+
+type MembersPageParams struct {
+	OrganizationID id.Organization
+	Skip           int64
+	PageSize       int64
+}
+
+func (q *Queries) MembersPage(ctx context.Context, arg MembersPageParams) ([]Membership, error) {
+	rows, err := q.db.Query(ctx, membersPage, arg.OrganizationID, arg.Skip, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}

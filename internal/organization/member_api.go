@@ -44,6 +44,16 @@ func (p paging) meta(total int64) PageMeta {
 	return PageMeta{Total: total, Page: p.page, Limit: p.limit, HasMore: p.skip()+p.limit < total}
 }
 
+// total is the length of a list of which a page has so many items. It has to be
+// counted only where the page does not tell.
+func (p paging) total(items int, count func() (int64, error)) (int64, error) {
+	found := int64(items)
+	if found < p.limit && (found > 0 || p.page == 1) {
+		return p.skip() + found, nil
+	}
+	return count()
+}
+
 // likePattern is what a person's search text is like, empty for everybody.
 func likePattern(search string) string {
 	folded := user.Fold(search)
@@ -66,14 +76,18 @@ func (s *Service) listMembers(ctx context.Context, in listMembersInput) (out Pag
 	if err != nil {
 		return out, err
 	}
-	pattern, part, total := likePattern(in.Search), pageOf(in.Page, in.Limit), org.MemberCount
-	if pattern != "" {
-		total, err = s.queries.CountMembersLike(ctx, CountMembersLikeParams{OrganizationID: org.ID, Pattern: pattern})
+	rows, part, total := []Membership(nil), pageOf(in.Page, in.Limit), org.MemberCount
+	if pattern := likePattern(in.Search); pattern == "" {
+		rows, err = s.queries.MembersPage(ctx, MembersPageParams{OrganizationID: org.ID, PageSize: part.limit, Skip: part.skip()})
+	} else {
+		rows, err = s.queries.MembersLike(ctx, MembersLikeParams{OrganizationID: org.ID, Pattern: pattern, PageSize: part.limit, Skip: part.skip()})
 		if err != nil {
 			return out, err
 		}
+		total, err = part.total(len(rows), func() (int64, error) {
+			return s.queries.CountMembersLike(ctx, CountMembersLikeParams{OrganizationID: org.ID, Pattern: pattern})
+		})
 	}
-	rows, err := s.queries.MembersPage(ctx, MembersPageParams{OrganizationID: org.ID, Pattern: pattern, PageSize: part.limit, Skip: part.skip()})
 	if err != nil {
 		return out, err
 	}

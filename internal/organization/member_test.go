@@ -62,6 +62,8 @@ func TestMembersPage(t *testing.T) {
 			"signs are literal":    {listMembersInput{Search: "eve_1"}, []string{"Eve_1"}, PageMeta{1, 1, 10, false}},
 			"as is a percent sign": {listMembersInput{Search: "%"}, []string{}, PageMeta{0, 1, 10, false}},
 			"a page of a search":   {listMembersInput{Search: "eve", Limit: 1}, []string{"Eve_1"}, PageMeta{2, 1, 1, true}},
+			"the rest of a search": {listMembersInput{Search: "example", Page: 2, Limit: 4}, []string{"Eve_1", "EveX1"}, PageMeta{6, 2, 4, false}},
+			"beyond a search":      {listMembersInput{Search: "eve", Page: 9, Limit: 1}, []string{}, PageMeta{2, 9, 1, false}},
 			"nobody like this":     {listMembersInput{Search: `\`}, []string{}, PageMeta{0, 1, 10, false}},
 		}
 		for name, test := range tests {

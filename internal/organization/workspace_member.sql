@@ -19,10 +19,15 @@ SELECT * FROM workspace_memberships
 WHERE id = @id AND workspace_id = @workspace_id AND organization_id = @organization_id AND ended_at IS NULL;
 
 -- name: WorkspaceMembersPage :many
--- pattern is empty, or what a member's names and address are like.
+SELECT * FROM workspace_memberships
+WHERE workspace_id = @workspace_id AND ended_at IS NULL
+ORDER BY id
+LIMIT @page_size::bigint OFFSET @skip::bigint;
+
+-- name: WorkspaceMembersLike :many
+-- Those whose names and address are like the pattern.
 SELECT m.* FROM workspace_memberships m JOIN users u ON u.id = m.user_id
-WHERE m.workspace_id = @workspace_id AND m.ended_at IS NULL
-    AND (@pattern::text = '' OR u.search LIKE @pattern::text ESCAPE '\')
+WHERE m.workspace_id = @workspace_id AND m.ended_at IS NULL AND u.search LIKE @pattern::text ESCAPE '\'
 ORDER BY m.id
 LIMIT @page_size::bigint OFFSET @skip::bigint;
 

@@ -258,29 +258,73 @@ func (q *Queries) WorkspaceGrantRows(ctx context.Context, arg WorkspaceGrantRows
 	return items, nil
 }
 
-const workspaceMembersPage = `-- name: WorkspaceMembersPage :many
+const workspaceMembersLike = `-- name: WorkspaceMembersLike :many
 SELECT m.id, m.deployment_id, m.organization_id, m.workspace_id, m.organization_membership_id, m.user_id, m.public_metadata, m.created_at, m.updated_at, m.ended_at, m.ended_by FROM workspace_memberships m JOIN users u ON u.id = m.user_id
-WHERE m.workspace_id = $1 AND m.ended_at IS NULL
-    AND ($2::text = '' OR u.search LIKE $2::text ESCAPE '\')
+WHERE m.workspace_id = $1 AND m.ended_at IS NULL AND u.search LIKE $2::text ESCAPE '\'
 ORDER BY m.id
 LIMIT $4::bigint OFFSET $3::bigint
 `
 
-type WorkspaceMembersPageParams struct {
+type WorkspaceMembersLikeParams struct {
 	WorkspaceID id.Workspace
 	Pattern     string
 	Skip        int64
 	PageSize    int64
 }
 
-// pattern is empty, or what a member's names and address are like.
-func (q *Queries) WorkspaceMembersPage(ctx context.Context, arg WorkspaceMembersPageParams) ([]WorkspaceMembership, error) {
-	rows, err := q.db.Query(ctx, workspaceMembersPage,
+// Those whose names and address are like the pattern.
+func (q *Queries) WorkspaceMembersLike(ctx context.Context, arg WorkspaceMembersLikeParams) ([]WorkspaceMembership, error) {
+	rows, err := q.db.Query(ctx, workspaceMembersLike,
 		arg.WorkspaceID,
 		arg.Pattern,
 		arg.Skip,
 		arg.PageSize,
 	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkspaceMembership
+	for rows.Next() {
+		var i WorkspaceMembership
+		if err := rows.Scan(
+			&i.ID,
+			&i.DeploymentID,
+			&i.OrganizationID,
+			&i.WorkspaceID,
+			&i.OrganizationMembershipID,
+			&i.UserID,
+			&i.PublicMetadata,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.EndedAt,
+			&i.EndedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const workspaceMembersPage = `-- name: WorkspaceMembersPage :many
+SELECT id, deployment_id, organization_id, workspace_id, organization_membership_id, user_id, public_metadata, created_at, updated_at, ended_at, ended_by FROM workspace_memberships
+WHERE workspace_id = $1 AND ended_at IS NULL
+ORDER BY id
+LIMIT $3::bigint OFFSET $2::bigint
+`
+
+type WorkspaceMembersPageParams struct {
+	WorkspaceID id.Workspace
+	Skip        int64
+	PageSize    int64
+}
+
+func (q *Queries) WorkspaceMembersPage(ctx context.Context, arg WorkspaceMembersPageParams) ([]WorkspaceMembership, error) {
+	rows, err := q.db.Query(ctx, workspaceMembersPage, arg.WorkspaceID, arg.Skip, arg.PageSize)
 	if err != nil {
 		return nil, err
 	}

@@ -24,16 +24,18 @@ func (s *Service) listWorkspaceMembers(ctx context.Context, in listWorkspaceMemb
 	if err != nil {
 		return out, err
 	}
-	pattern, part, total := likePattern(in.Search), pageOf(in.Page, in.Limit), at.Workspace.MemberCount
-	if pattern != "" {
-		total, err = s.queries.CountWorkspaceMembersLike(ctx, CountWorkspaceMembersLikeParams{WorkspaceID: in.WorkspaceID, Pattern: pattern})
+	rows, part, total := []WorkspaceMembership(nil), pageOf(in.Page, in.Limit), at.Workspace.MemberCount
+	if pattern := likePattern(in.Search); pattern == "" {
+		rows, err = s.queries.WorkspaceMembersPage(ctx, WorkspaceMembersPageParams{WorkspaceID: in.WorkspaceID, PageSize: part.limit, Skip: part.skip()})
+	} else {
+		rows, err = s.queries.WorkspaceMembersLike(ctx, WorkspaceMembersLikeParams{WorkspaceID: in.WorkspaceID, Pattern: pattern, PageSize: part.limit, Skip: part.skip()})
 		if err != nil {
 			return out, err
 		}
+		total, err = part.total(len(rows), func() (int64, error) {
+			return s.queries.CountWorkspaceMembersLike(ctx, CountWorkspaceMembersLikeParams{WorkspaceID: in.WorkspaceID, Pattern: pattern})
+		})
 	}
-	rows, err := s.queries.WorkspaceMembersPage(ctx, WorkspaceMembersPageParams{
-		WorkspaceID: in.WorkspaceID, Pattern: pattern, PageSize: part.limit, Skip: part.skip(),
-	})
 	if err != nil {
 		return out, err
 	}
