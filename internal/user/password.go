@@ -61,7 +61,7 @@ func NewPasswords() (*Passwords, error) {
 		return nil, fmt.Errorf("password decoder: %w", err)
 	}
 	return &Passwords{
-		cores: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), hasher: hasher, decoder: decoder, dummy: dummyDigest(),
+		cores: semaphore.NewWeighted(int64(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))), hasher: hasher, decoder: decoder, dummy: dummyDigest(),
 	}, nil
 }
 
