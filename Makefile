@@ -33,7 +33,7 @@ generate: tools ## make the typed queries and the documents anew
 fuzz: ## fuzz every target for a minute each
 	./.ci/fuzz 60s
 
-bench: ## measure the server against bare handlers, about three minutes
+bench: ## measure the server against bare handlers, about four minutes
 	go run ./bench
 
 tools: $(TOOLS)/.made

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/user"
 )
 
 // bareCommand is how this program is started as the bare server.
@@ -40,6 +42,8 @@ type bare struct {
 	writer     *writer
 	deployment int64
 	ids        *id.Generator
+	passwords  *user.Passwords
+	password   string // the digest of everybody's
 }
 
 // runBare serves until it is ended.
@@ -54,6 +58,7 @@ func runBare(args []string) error {
 		return err
 	}
 	runtime.GOMAXPROCS(*processors)
+	debug.SetGCPercent(300) // as the server: hashes are slower in memory that is not in the caches
 	b, err := newBare(*dir, *group)
 	if err != nil {
 		return err
@@ -61,6 +66,7 @@ func runBare(args []string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /organizations/{id}/invitations", answer(b.list))
 	mux.HandleFunc("GET /session", answer(b.session))
+	mux.HandleFunc("POST /auth/signin", answer(b.checkPassword))
 	mux.HandleFunc("POST /organizations/{id}/invitations", answer(b.create))
 	mux.HandleFunc("POST /organizations/invitations/accept", answer(b.accept))
 	private := http.NewServeMux()
@@ -89,8 +95,14 @@ func newBare(dir string, group bool) (*bare, error) {
 		return nil, err
 	}
 	b.writer = newWriter(w, group)
+	if b.passwords, err = user.NewPasswords(); err != nil {
+		return nil, err
+	}
 	return b, b.reading(func(h *handle) error {
-		return h.each(`SELECT id FROM deployments ORDER BY id LIMIT 1`, func(row []driver.Value) { b.deployment = row[0].(int64) })
+		return errors.Join(
+			h.each(`SELECT id FROM deployments ORDER BY id LIMIT 1`, func(row []driver.Value) { b.deployment = row[0].(int64) }),
+			h.each(`SELECT password_hash FROM users ORDER BY id LIMIT 1`, func(row []driver.Value) { b.password = row[0].(string) }),
+		)
 	})
 }
 

@@ -28,6 +28,15 @@ func (b *bare) session(r *http.Request, to []byte) ([]byte, error) {
 	return to, err
 }
 
+// checkPassword is what nobody who signs people in by passwords can leave out.
+func (b *bare) checkPassword(r *http.Request, to []byte) ([]byte, error) {
+	ok, err := b.passwords.Matches(r.Context(), b.password, r.PostFormValue("password"))
+	if err == nil && !ok {
+		err = errNobody
+	}
+	return append(to, `{"status":200}`...), err
+}
+
 // signIn is the one sign-in of a session.
 func (b *bare) signIn(h *handle, c caller) ([]byte, error) {
 	var (
@@ -74,7 +83,7 @@ func (b *bare) signIn(h *handle, c caller) ([]byte, error) {
 	to = strconv.AppendInt(append(to, `","organization_id":"`...), organization, 10)
 	to = append(append(to, `","roles":[`...), roles...)
 	to = append(append(to, `]},"active_workspace_membership":null,"user":`...), person...)
-	to = append(append(to, addresses...), `],"user_phone_numbers":[],"social_connections":[],"user_authenticator":null,"backup_codes_generated":false,"has_password":false,"has_passkeys":false,"disabled":false,"active_organization_membership_id":"`...)
+	to = append(append(to, addresses...), `],"user_phone_numbers":[],"social_connections":[],"user_authenticator":null,"backup_codes_generated":false,"has_password":true,"has_passkeys":false,"disabled":false,"active_organization_membership_id":"`...)
 	to = strconv.AppendInt(to, membership, 10)
 	to = append(to, `","active_workspace_membership_id":null,"public_metadata":{},"segments":[]}`...)
 	to = instant(append(to, `,"expires_at":`...), row[17].(int64))

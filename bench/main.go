@@ -18,22 +18,24 @@ import (
 // plan is how much is measured.
 type plan struct {
 	organizations, members, pending, large int // the data; large is the one organization with many invitations
+	crowded                                int // members of the one organization with many
 
 	rounds  int
 	reading time.Duration // for each round and target
 	writing time.Duration
+	hashing time.Duration
 	starts  int
 	idle    time.Duration
 }
 
 var (
 	full = plan{
-		organizations: 200, members: 20, pending: 50, large: 20_000,
-		rounds: 11, reading: 500 * time.Millisecond, writing: 700 * time.Millisecond, starts: 5, idle: 5 * time.Second,
+		organizations: 200, members: 20, pending: 50, large: 20_000, crowded: 50_000,
+		rounds: 11, reading: 500 * time.Millisecond, writing: 700 * time.Millisecond, hashing: time.Second, starts: 5, idle: 5 * time.Second,
 	}
 	quick = plan{
-		organizations: 20, members: 20, pending: 50, large: 2_000,
-		rounds: 1, reading: 200 * time.Millisecond, writing: 200 * time.Millisecond, starts: 1, idle: 0,
+		organizations: 20, members: 20, pending: 50, large: 2_000, crowded: 2_000,
+		rounds: 1, reading: 200 * time.Millisecond, writing: 200 * time.Millisecond, hashing: 200 * time.Millisecond, starts: 1, idle: 0,
 	}
 )
 
@@ -45,7 +47,7 @@ func main() {
 	short := flag.Bool("quick", false, "a smoke run: fails when a request fails, never because of a figure")
 	asJSON := flag.Bool("json", false, "print JSON instead of a table")
 	binary := flag.String("binary", "", "a built guildhall; without it, it is built first")
-	only := flag.String("only", "", "measure one thing: reads, writes, memory or start")
+	only := flag.String("only", "", "measure one thing: reads, sign-ins, crowd, writes, memory or start")
 	profile := flag.String("profile", "", "folder for CPU profiles of the server, one for each thing that is measured")
 	flag.Parse()
 	p := full

@@ -31,7 +31,7 @@ func (b *bench) measure() error {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"start", b.starting}, {"memory", b.memory}, {"reads", b.reads}, {"writes", b.writes}} {
+	}{{"start", b.starting}, {"memory", b.memory}, {"reads", b.reads}, {"sign-ins", b.signIns}, {"crowd", b.crowd}, {"writes", b.writes}} {
 		if b.only != "" && b.only != part.name {
 			continue
 		}
@@ -45,8 +45,12 @@ func (b *bench) measure() error {
 // server starts the real one, bare its counterpart, each on its own copy of
 // the data.
 func (b *bench) server(name string, args ...string) (*process, error) {
+	return b.serverOf(b.world, name, args...)
+}
+
+func (b *bench) serverOf(w *world, name string, args ...string) (*process, error) {
 	dir := filepath.Join(b.dir, name)
-	if err := b.world.copyTo(dir); err != nil {
+	if err := w.copyTo(dir); err != nil {
 		return nil, err
 	}
 	return b.cores.start(b.binary, append([]string{"serve", "--data-dir=" + dir}, args...)...)
@@ -157,10 +161,11 @@ func (b *bench) reads() (err error) {
 		return err
 	}
 	defer bare.kill()
-	var lists, sessions [][]byte
+	var lists, sessions, several [][]byte
 	for _, o := range b.world.organizations {
 		lists = append(lists, get(listPath(o), o.admin()))
 		sessions = append(sessions, get("/session", o.members[1].token))
+		several = append(several, get("/session", o.shared))
 	}
 	page := get(listPath(b.world.large)+"?limit=50", b.world.large.admin())
 	for _, request := range [][]byte{lists[0], sessions[0], page} {
@@ -169,7 +174,7 @@ func (b *bench) reads() (err error) {
 		}
 	}
 	const (
-		list, limited, session = "list of 50", "50 of many", "session"
+		list, limited, session, signIns = "list of 50", "50 of many", "session", "session, three sign-ins"
 	)
 	if err := b.compare(readers, b.reading, []target{
 		{list, "server", server, always(lists...)},
@@ -182,6 +187,7 @@ func (b *bench) reads() (err error) {
 	if err := b.compare(readers, b.reading, []target{
 		{session, "server", server, always(sessions...)},
 		{session, "bare", bare, always(sessions...)},
+		{signIns, "server", server, always(several...)},
 	}); err != nil {
 		return err
 	}
@@ -191,6 +197,7 @@ func (b *bench) reads() (err error) {
 	r.check(limited+", of "+list, "", r.row(limited, "server").Rate/r.row(list, "server").Rate, above, 0.85)
 	r.check(session, "req/s", r.row(session, "server").Rate, above, 12_000)
 	r.check(session+", of bare", "", r.row(session, "server").OfBare, above, 0.45)
+	r.check(signIns+", of one", "", r.row(signIns, "server").Rate/r.row(session, "server").Rate, above, 0.5)
 	return nil
 }
 

@@ -35,8 +35,8 @@ type row struct {
 	KB        float64 `json:"allocated_kb"`
 	Memory    float64 `json:"resident_mb"`
 	Generator float64 `json:"generator_cpu_percent"`
-	OfBare    float64 `json:"of_bare"`
-	CPUOfBare float64 `json:"of_bare_by_cpu"`
+	OfBare    float64 `json:"of_bare,omitempty"`
+	CPUOfBare float64 `json:"of_bare_by_cpu,omitempty"`
 }
 
 // check is a figure and what it should be.
@@ -100,14 +100,20 @@ func (b *bench) compare(clients int, d time.Duration, targets []target) error {
 			}
 		}
 	}
+	bare := map[string]*row{}
 	for i, t := range targets {
 		r := b.report.row(t.what, t.who)
 		r.fill(samples[i])
 		r.Memory = t.process.memory("VmRSS")
+		if t.who == "bare" {
+			bare[t.what] = r
+		}
 	}
 	for _, t := range targets {
-		r, bare := b.report.row(t.what, t.who), b.report.row(t.what, "bare")
-		r.OfBare, r.CPUOfBare = r.Rate/bare.Rate, bare.CPU/max(r.CPU, 1e-9)
+		if limit := bare[t.what]; limit != nil {
+			r := b.report.row(t.what, t.who)
+			r.OfBare, r.CPUOfBare = r.Rate/limit.Rate, limit.CPU/max(r.CPU, 1e-9)
+		}
 	}
 	return nil
 }
@@ -159,8 +165,12 @@ func (r *report) print(to io.Writer) {
 		if row.Second50 > 0 {
 			p50, p99 = fmt.Sprintf("%s/%.2f", p50, row.Second50), fmt.Sprintf("%s/%.2f", p99, row.Second99)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%.0f\t%.0f\t%.1f\t%.0f\t%.2f\t%.2f\t%.0f%%\t\n",
-			row.What, row.Who, row.Rate, p50, p99, row.CPU, row.Allocs, row.KB, row.Memory, row.OfBare, row.CPUOfBare, row.Generator)
+		ofBare, byCPU := "-", "-"
+		if row.OfBare > 0 {
+			ofBare, byCPU = figure(row.OfBare), figure(row.CPUOfBare)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%.0f\t%.0f\t%.1f\t%.0f\t%s\t%s\t%.0f%%\t\n",
+			row.What, row.Who, row.Rate, p50, p99, row.CPU, row.Allocs, row.KB, row.Memory, ofBare, byCPU, row.Generator)
 	}
 	w.Flush()
 	fmt.Fprintln(to)
