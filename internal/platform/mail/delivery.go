@@ -26,6 +26,9 @@ const (
 var (
 	// errNobody ends a mail that was only pretended.
 	errNobody = errors.New("nobody has this address")
+	// errSwitchedOff ends every mail of a server without mail, as its operator
+	// wants it.
+	errSwitchedOff = errors.New("mail is switched off")
 	// errNoTransport ends a text message that waited for a gateway which is
 	// configured no longer.
 	errNoTransport = errors.New("nothing carries text messages")
@@ -64,8 +67,8 @@ func (o *Outbox) deliver(ctx context.Context, mail ClaimMailsRow) error {
 	noting, done := context.WithTimeout(context.WithoutCancel(ctx), noteDeadline)
 	defer done()
 	noted := o.db.InTx(noting, func(tx *database.Tx) error { return note(noting, tx, mail, sent) })
-	if errors.Is(sent, errNobody) {
-		sent = nil
+	if errors.Is(sent, errNobody) || errors.Is(sent, errSwitchedOff) {
+		sent = nil // nothing went wrong
 	}
 	if err := errors.Join(sent, noted); err != nil {
 		return fmt.Errorf("mail %s: %w", mail.ID, err)

@@ -51,7 +51,7 @@ var None Transport = none{}
 type none struct{}
 
 func (none) Send(context.Context, Rendered) error {
-	return Permanent(errors.New("mail is switched off"))
+	return Permanent(errSwitchedOff)
 }
 
 // ParseTransport takes a setting: "none", or the address of a mail server,
