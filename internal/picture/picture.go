@@ -13,6 +13,7 @@ import (
 	"image/png"
 	"net/http"
 
+	"github.com/bep/imagemeta"
 	"golang.org/x/image/draw"
 	"golang.org/x/image/webp"
 
@@ -46,6 +47,7 @@ type Picture struct {
 type format struct {
 	size   func([]byte) (image.Config, error)
 	decode func([]byte) (image.Image, error)
+	kind   imagemeta.ImageFormat // zero: without metadata
 }
 
 // formatOf tells the kind of a file by its content; its name and what the
@@ -53,13 +55,13 @@ type format struct {
 func formatOf(content []byte) (format, bool) {
 	switch http.DetectContentType(content) {
 	case "image/png":
-		return format{reading(png.DecodeConfig), reading(png.Decode)}, true
+		return format{reading(png.DecodeConfig), reading(png.Decode), imagemeta.PNG}, true
 	case "image/jpeg":
-		return format{reading(jpeg.DecodeConfig), reading(jpeg.Decode)}, true
+		return format{reading(jpeg.DecodeConfig), reading(jpeg.Decode), imagemeta.JPEG}, true
 	case "image/gif":
-		return format{reading(gif.DecodeConfig), reading(gif.Decode)}, true // the first frame
+		return format{reading(gif.DecodeConfig), reading(gif.Decode), 0}, true // the first frame
 	case "image/webp":
-		return format{reading(webp.DecodeConfig), reading(webp.Decode)}, true
+		return format{reading(webp.DecodeConfig), reading(webp.Decode), imagemeta.WebP}, true
 	}
 	return format{}, false
 }
@@ -98,7 +100,7 @@ func (s *Studio) Develop(ctx context.Context, content []byte) (p Picture, err er
 	if err != nil || original.Bounds().Empty() {
 		return p, ErrNotPicture
 	}
-	large := scaled(original, largeSide)
+	large := upright(scaled(original, largeSide), orientationOf(content, f.kind))
 	if p.ContentType, p.Large, err = encode(large); err != nil {
 		return p, err
 	}

@@ -9,7 +9,10 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"slices"
 	"testing"
+
+	"golang.org/x/image/draw"
 )
 
 // drawing is a picture in one colour.
@@ -111,4 +114,55 @@ func FuzzDevelop(f *testing.F) {
 			t.Error("a picture without content")
 		}
 	})
+}
+
+// held is a JPEG file whose camera says how it was held (EXIF 2.32, 4.5.4 and
+// 4.6.2: one directory with one entry).
+func held(t *testing.T, i image.Image, orientation byte) []byte {
+	t.Helper()
+	content := file(t, "jpeg", i)
+	exif := append([]byte("Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00"), orientation, 0, 0, 0, 0, 0, 0)
+	segment := append([]byte{0xff, 0xe1, 0, byte(len(exif) + 2)}, exif...)
+	return slices.Concat(content[:2], segment, content[2:])
+}
+
+// A picture of which one corner is marked is shown as it was taken, however
+// the camera was held.
+func TestUpright(t *testing.T) {
+	const side = 200
+	red := color.NRGBA{200, 0, 0, 255}
+	top, left, bottom, right := 0, 0, side/2, side/2
+	corners := map[byte][3]image.Point{ // where the top left and right corners, and the bottom left one, are in the file
+		0: {{left, top}, {right, top}, {left, bottom}},
+		1: {{left, top}, {right, top}, {left, bottom}},
+		2: {{right, top}, {left, top}, {right, bottom}},
+		3: {{right, bottom}, {left, bottom}, {right, top}},
+		4: {{left, bottom}, {right, bottom}, {left, top}},
+		5: {{left, top}, {left, bottom}, {right, top}},
+		6: {{left, bottom}, {left, top}, {right, bottom}},
+		7: {{right, bottom}, {right, top}, {left, bottom}},
+		8: {{right, top}, {right, bottom}, {left, top}},
+	}
+	shown := []image.Point{{left, top}, {right, top}, {left, bottom}}
+	for orientation, stored := range corners {
+		for n, corner := range stored {
+			taken := image.NewNRGBA(image.Rect(0, 0, side, side))
+			draw.Draw(taken, taken.Bounds(), image.White, image.Point{}, draw.Src)
+			draw.Draw(taken, image.Rect(0, 0, side/2, side/2).Add(corner), image.NewUniform(red), image.Point{}, draw.Src)
+			p, err := NewStudio().Develop(t.Context(), held(t, taken, orientation))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := jpeg.Decode(bytes.NewReader(p.Large))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for m, at := range shown {
+				_, green, _, _ := got.At(at.X+side/4, at.Y+side/4).RGBA()
+				if marked := green < 0x8000; marked != (m == n) {
+					t.Errorf("held as %d, corner %d at %v: corner %d marked: %t", orientation, n, corner, m, marked)
+				}
+			}
+		}
+	}
 }
