@@ -85,14 +85,14 @@ func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller,
 }
 
 // refuse writes the failure down and gives the one answer to every wrong pair.
+// It writes as much when nobody owns the identifier: how long a commit takes
+// would tell.
 func (s *Service) refuse(ctx context.Context, owner id.User, method string) error {
-	if owner != 0 {
-		err := s.db.InTx(ctx, func(tx *database.Tx) error {
-			return event.Emit(ctx, tx, event.Event{Name: "user.sign_in_failed", Subject: int64(owner), Data: map[string]any{"method": method}})
-		})
-		if err != nil {
-			return err
-		}
+	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		return event.Emit(ctx, tx, event.Event{Name: "user.sign_in_failed", Subject: int64(owner), Data: map[string]any{"method": method}})
+	})
+	if err != nil {
+		return err
 	}
 	return ErrInvalidCredentials
 }
