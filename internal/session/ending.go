@@ -30,7 +30,7 @@ func (s *Service) SignInsOf(ctx context.Context, c *access.Caller) ([]SignInView
 	for i, row := range found {
 		rows[i] = LiveSignInsRow(row)
 	}
-	return s.signInViews(ctx, rows)
+	return signInViews(ctx, s.db, rows)
 }
 
 // End ends one sign-in of a person, in whichever browser it is, or returns

@@ -10,6 +10,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
@@ -136,35 +137,40 @@ func (s *Service) View(ctx context.Context, c *access.Caller, including Includin
 	if err != nil {
 		return v, err
 	}
-	if err := s.addSignIns(ctx, &v, c, d); err != nil {
-		return v, err
-	}
-	now := s.db.Now()
-	if including == (Including{}) && c.Session.AttemptsEndAt <= now {
-		return v, nil
-	}
-	signIns, err := s.queries.SignInAttempts(ctx, SignInAttemptsParams{SessionID: c.Session.ID, Including: including.SignIn, Now: now})
+	return v, s.db.Reading(ctx, func(db database.DBTX) error {
+		err := s.addSignIns(ctx, db, &v, c, d)
+		if err == nil && (including != (Including{}) || c.Session.AttemptsEndAt > s.db.Now()) {
+			err = s.addAttempts(ctx, db, &v, d, including)
+		}
+		return err
+	})
+}
+
+// addAttempts loads the open attempts, and those that the answer is about.
+func (s *Service) addAttempts(ctx context.Context, db database.DBTX, v *View, d *deployment.Deployment, including Including) error {
+	q, now := New(db), s.db.Now()
+	signIns, err := q.SignInAttempts(ctx, SignInAttemptsParams{SessionID: v.ID, Including: including.SignIn, Now: now})
 	if err != nil {
-		return v, err
+		return err
 	}
 	for _, a := range signIns {
 		v.SignInAttempts = append(v.SignInAttempts, signInAttemptView(a, d))
 	}
-	signUps, err := s.queries.SignUpAttempts(ctx, SignUpAttemptsParams{SessionID: c.Session.ID, Including: including.SignUp, Now: now})
+	signUps, err := q.SignUpAttempts(ctx, SignUpAttemptsParams{SessionID: v.ID, Including: including.SignUp, Now: now})
 	for _, a := range signUps {
 		v.SignUpAttempts = append(v.SignUpAttempts, signUpAttemptView(a, d))
 	}
-	return v, err
+	return err
 }
 
 // addSignIns loads the sign-ins of the browser and marks the active one.
-func (s *Service) addSignIns(ctx context.Context, v *View, c *access.Caller, d *deployment.Deployment) error {
+func (s *Service) addSignIns(ctx context.Context, db database.DBTX, v *View, c *access.Caller, d *deployment.Deployment) error {
 	now := s.db.Now()
-	rows, err := s.queries.LiveSignIns(ctx, LiveSignInsParams{SessionID: v.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife()), Before: seenUntil(c)})
+	rows, err := New(db).LiveSignIns(ctx, LiveSignInsParams{SessionID: v.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife()), Before: seenUntil(c)})
 	if err != nil {
 		return err
 	}
-	if v.SignIns, err = s.signInViews(ctx, rows); err != nil {
+	if v.SignIns, err = signInViews(ctx, db, rows); err != nil {
 		return err
 	}
 	for i := range v.SignIns {
@@ -176,7 +182,7 @@ func (s *Service) addSignIns(ctx context.Context, v *View, c *access.Caller, d *
 }
 
 // signInViews loads the people and roles of sign-ins, one query for each kind.
-func (s *Service) signInViews(ctx context.Context, rows []LiveSignInsRow) ([]SignInView, error) {
+func signInViews(ctx context.Context, db database.DBTX, rows []LiveSignInsRow) ([]SignInView, error) {
 	views := make([]SignInView, 0, len(rows))
 	if len(rows) == 0 {
 		return views, nil
@@ -185,11 +191,11 @@ func (s *Service) signInViews(ctx context.Context, rows []LiveSignInsRow) ([]Sig
 	for i, row := range rows {
 		people[i] = row.Signin.UserID
 	}
-	users, err := user.CurrentByID(ctx, s.db, people)
+	users, err := user.CurrentByID(ctx, db, people)
 	if err != nil {
 		return nil, err
 	}
-	roles, err := s.rolesOf(ctx, rows)
+	roles, err := rolesOf(ctx, New(db), rows)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +213,7 @@ type briefRoles struct {
 	workspace    map[id.WorkspaceMembership][]RoleBrief
 }
 
-func (s *Service) rolesOf(ctx context.Context, rows []LiveSignInsRow) (briefRoles, error) {
+func rolesOf(ctx context.Context, q *Queries, rows []LiveSignInsRow) (briefRoles, error) {
 	roles := briefRoles{map[id.OrganizationMembership][]RoleBrief{}, map[id.WorkspaceMembership][]RoleBrief{}}
 	var organizations, workspaces []int64
 	for _, row := range rows {
@@ -219,7 +225,7 @@ func (s *Service) rolesOf(ctx context.Context, rows []LiveSignInsRow) (briefRole
 		}
 	}
 	if len(organizations) > 0 {
-		list, err := s.queries.OrganizationRolesOfMemberships(ctx, organizations)
+		list, err := q.OrganizationRolesOfMemberships(ctx, organizations)
 		if err != nil {
 			return roles, err
 		}
@@ -228,7 +234,7 @@ func (s *Service) rolesOf(ctx context.Context, rows []LiveSignInsRow) (briefRole
 		}
 	}
 	if len(workspaces) > 0 {
-		list, err := s.queries.WorkspaceRolesOfMemberships(ctx, workspaces)
+		list, err := q.WorkspaceRolesOfMemberships(ctx, workspaces)
 		if err != nil {
 			return roles, err
 		}

@@ -62,6 +62,8 @@ type engine interface {
 	// Raw is the pool itself, for libraries that bring their own SQL: a
 	// *pgxpool.Pool, or the *sql.DB of SQLite's one writing connection.
 	Raw() any
+	// reading runs body with one connection that only reads.
+	reading(ctx context.Context, body func(DBTX) error) error
 	// transact runs body in a transaction, perhaps more than once, and then
 	// settles what its last run gathered.
 	transact(ctx context.Context, body func(*Tx) error) error
@@ -102,6 +104,11 @@ func (db *DB) Migrate(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Reading runs fn, whose reads share a connection, which costs less than one
+// for each. On SQLite they see one moment, too. fn must not use db itself: it
+// would wait for a second connection while it keeps the first.
+func (db *DB) Reading(ctx context.Context, fn func(DBTX) error) error { return db.reading(ctx, fn) }
 
 // Now is the time of the injected clock.
 func (db *DB) Now() clock.Time { return clock.At(db.now()) }

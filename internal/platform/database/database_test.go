@@ -189,6 +189,58 @@ func TestRowsGiveTheirConnectionBack(t *testing.T) {
 	})
 }
 
+func TestReading(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		ctx := context.Background()
+		newSamples(t, db)
+		count := func(from database.DBTX) (n int64) {
+			t.Helper()
+			if err := from.QueryRow(ctx, "SELECT COUNT(*) FROM sample").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		var leaked database.DBTX
+		err := db.Reading(ctx, func(one database.DBTX) error {
+			leaked = one
+			before := count(one)
+			write(t, db, func(tx *database.Tx) error {
+				_, err := tx.Exec(ctx, addSample, int64(10), "n")
+				return err
+			})
+			if after := count(one); db.Dialect() == database.SQLite && after != before {
+				t.Errorf("%d rows, and later %d", before, after)
+			}
+			return errSample
+		})
+		if !errors.Is(err, errSample) {
+			t.Error(err)
+		}
+		if n := count(db); n != 4 {
+			t.Errorf("%d rows afterwards", n)
+		}
+		if db.Dialect() == database.SQLite {
+			if err := leaked.QueryRow(ctx, "SELECT 1").Scan(new(int64)); err == nil {
+				t.Error("a connection was used after it was given back")
+			}
+		}
+		for range 100 { // more than there are connections
+			func() {
+				defer func() { recover() }()
+				db.Reading(ctx, func(one database.DBTX) error {
+					if _, err := one.Query(ctx, "SELECT nothing FROM nowhere"); err == nil {
+						t.Error("nowhere")
+					}
+					panic("left early")
+				})
+			}()
+		}
+		if n := count(db); n != 4 {
+			t.Errorf("%d rows in the end", n)
+		}
+	})
+}
+
 func TestReadersCannotWriteOnSQLite(t *testing.T) {
 	db := databasetest.Open(t, database.SQLite, nil)
 	if _, err := db.Exec(context.Background(), "DELETE FROM nodes"); err == nil {

@@ -51,6 +51,10 @@ func (p *postgres) close() error {
 	return nil
 }
 
+func (p *postgres) reading(ctx context.Context, body func(DBTX) error) error {
+	return p.Pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return body(c) })
+}
+
 func (p *postgres) transact(ctx context.Context, body func(*Tx) error) error {
 	for attempt := 0; ; attempt++ {
 		err := pgx.BeginFunc(ctx, p.Pool, func(raw pgx.Tx) error {

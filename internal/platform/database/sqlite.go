@@ -123,3 +123,21 @@ func (e *sqliteEngine) query(ctx context.Context, text string, args []any) *sqli
 	rows.home, rows.ctx = e.readers, ctx
 	return rows
 }
+
+// reading is a transaction that sees the database as it is at its first read.
+func (e *sqliteEngine) reading(ctx context.Context, body func(DBTX) error) error {
+	c, err := e.readers.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.readers.give(c)
+	if _, err := c.exec("BEGIN", nil); err != nil {
+		return err
+	}
+	s := &session{conn: c}
+	defer func() {
+		s.over, c.broken = true, nil
+		c.exec("ROLLBACK", nil) // fails only where SQLite has ended it already
+	}()
+	return body(s)
+}
