@@ -35,7 +35,7 @@ const bareCommand = "bare"
 
 // bare is what somebody would write for these requests alone: no layers, the
 // driver's own statements, JSON by appending. It checks who calls and what they
-// may do with the server's own query.
+// may do as the server does, in one query.
 type bare struct {
 	mu         sync.Mutex
 	reader     *handle // one is enough for one core

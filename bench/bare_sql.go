@@ -1,6 +1,7 @@
 package main
 
-// The server's own statements, as SQLite takes them.
+// The server's statements as SQLite takes them, without what these requests do
+// not need.
 const (
 	findCaller = `
 SELECT s.id, s.created_at, s.updated_at, s.attempts_end_at, t.rotated_at,

@@ -2,7 +2,8 @@
 -- People with their primary address, those that left too: what they did stays
 -- theirs.
 SELECT sqlc.embed(users), e.email AS primary_email, e.verified_at AS primary_verified_at,
-    e.verification_strategy AS primary_strategy, e.created_at AS primary_created_at, e.updated_at AS primary_updated_at
+    e.verification_strategy AS primary_strategy, e.created_at AS primary_created_at, e.updated_at AS primary_updated_at,
+    EXISTS (SELECT 1 FROM user_phone_numbers p WHERE p.user_id = users.id AND p.ended_at IS NULL) AS has_phones
 FROM users LEFT JOIN user_email_addresses e ON e.id = users.primary_email_address_id
 WHERE users.id = ANY(@ids::bigint[]);
 

@@ -249,7 +249,8 @@ func (q *Queries) SetPrimaryPhone(ctx context.Context, arg SetPrimaryPhoneParams
 
 const users = `-- name: Users :many
 SELECT users.id, users.deployment_id, users.first_name, users.last_name, users.username, users.username_key, users.search, users.availability, users.password_hash, users.second_factor_policy, users.profile_picture_url, users.primary_email_address_id, users.primary_phone_number_id, users.public_metadata, users.private_metadata, users.created_at, users.updated_at, users.disabled_at, users.ended_at, users.authenticator_id, users.authenticator_created_at, users.has_backup_codes, e.email AS primary_email, e.verified_at AS primary_verified_at,
-    e.verification_strategy AS primary_strategy, e.created_at AS primary_created_at, e.updated_at AS primary_updated_at
+    e.verification_strategy AS primary_strategy, e.created_at AS primary_created_at, e.updated_at AS primary_updated_at,
+    EXISTS (SELECT 1 FROM user_phone_numbers p WHERE p.user_id = users.id AND p.ended_at IS NULL) AS has_phones
 FROM users LEFT JOIN user_email_addresses e ON e.id = users.primary_email_address_id
 WHERE users.id = ANY($1::bigint[])
 `
@@ -261,6 +262,7 @@ type UsersRow struct {
 	PrimaryStrategy   *string
 	PrimaryCreatedAt  clock.Time
 	PrimaryUpdatedAt  clock.Time
+	HasPhones         bool
 }
 
 // People with their primary address, those that left too: what they did stays
@@ -302,6 +304,7 @@ func (q *Queries) Users(ctx context.Context, ids []int64) ([]UsersRow, error) {
 			&i.PrimaryStrategy,
 			&i.PrimaryCreatedAt,
 			&i.PrimaryUpdatedAt,
+			&i.HasPhones,
 		); err != nil {
 			return nil, err
 		}

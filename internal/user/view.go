@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
@@ -127,7 +128,8 @@ func PublicByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.Us
 	return people, nil
 }
 
-// CurrentByID loads people as they see themselves, three queries for all.
+// CurrentByID loads people as they see themselves: two queries for all, and one
+// more where somebody has a phone.
 func CurrentByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.User]Current, error) {
 	q := New(db)
 	rows, err := q.Users(ctx, numbers(ids))
@@ -138,9 +140,11 @@ func CurrentByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.U
 	if err != nil {
 		return nil, err
 	}
-	phones, err := q.PhoneNumbers(ctx, numbers(ids))
-	if err != nil {
-		return nil, err
+	var phones []UserPhoneNumber
+	if slices.ContainsFunc(rows, func(row UsersRow) bool { return row.HasPhones }) {
+		if phones, err = q.PhoneNumbers(ctx, numbers(ids)); err != nil {
+			return nil, err
+		}
 	}
 	people := make(map[id.User]Current, len(rows))
 	for _, row := range rows {
