@@ -51,8 +51,8 @@ CREATE INDEX events_of_subject ON events (deployment_id, subject_id, id);
 CREATE INDEX events_of_actor ON events (deployment_id, actor_id, id);
 
 -- A mail waits here, its content sealed, until it is sent; then the content is
--- dropped and the row stays as the record of delivery. due_at is when to try
--- next: whoever tries sets it ahead first, so that no other does.
+-- dropped and the row stays for a month as the record of delivery. due_at is
+-- when to try next: whoever tries sets it ahead first, so that no other does.
 CREATE TABLE mails (
     id            BIGINT PRIMARY KEY,
     deployment_id BIGINT NOT NULL REFERENCES deployments (id),
@@ -69,7 +69,6 @@ CREATE TABLE mails (
 );
 CREATE INDEX mails_due ON mails (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX mails_to ON mails (deployment_id, recipient, created_at);
-CREATE INDEX mails_about ON mails (deployment_id, subject_id, created_at);
 
 -- The built-in mailbox of staging.
 CREATE TABLE mailbox_messages (

@@ -1,6 +1,7 @@
 -- +goose Up
 -- attempts_end_at is when the last open attempt to sign in or up ends, so that
--- most requests need not look for attempts.
+-- most requests need not look for attempts. What belongs to a session goes with
+-- it, when its last token is gone.
 CREATE TABLE sessions (
     id               BIGINT PRIMARY KEY,
     deployment_id    BIGINT NOT NULL REFERENCES deployments (id),
@@ -14,7 +15,7 @@ CREATE TABLE sessions (
 -- more, for what it could do before (rotated_at).
 CREATE TABLE session_tokens (
     hash       BYTEA PRIMARY KEY,
-    session_id BIGINT NOT NULL REFERENCES sessions (id),
+    session_id BIGINT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     created_at BIGINT NOT NULL,
     rotated_at BIGINT,
     expires_at BIGINT NOT NULL
@@ -25,7 +26,7 @@ CREATE INDEX session_tokens_expired ON session_tokens (expires_at);
 CREATE TABLE signins (
     id                                BIGINT PRIMARY KEY,
     deployment_id                     BIGINT NOT NULL REFERENCES deployments (id),
-    session_id                        BIGINT NOT NULL REFERENCES sessions (id),
+    session_id                        BIGINT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     user_id                           BIGINT NOT NULL REFERENCES users (id),
     method                            TEXT NOT NULL,
     second_factor                     TEXT NOT NULL DEFAULT '',
@@ -55,14 +56,14 @@ CREATE INDEX signins_in_workspace ON signins (active_workspace_membership_id) WH
 CREATE TABLE signin_attempts (
     id                  BIGINT PRIMARY KEY,
     deployment_id       BIGINT NOT NULL REFERENCES deployments (id),
-    session_id          BIGINT NOT NULL REFERENCES sessions (id),
+    session_id          BIGINT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     user_id             BIGINT REFERENCES users (id),
     identifier          TEXT NOT NULL,
     method              TEXT NOT NULL,
     steps               TEXT NOT NULL,
     first_factor_at     BIGINT,
     second_factor_at    BIGINT,
-    signin_id           BIGINT REFERENCES signins (id),
+    signin_id           BIGINT,
     created_at          BIGINT NOT NULL,
     updated_at          BIGINT NOT NULL,
     expires_at          BIGINT NOT NULL,
@@ -73,7 +74,7 @@ CREATE INDEX signin_attempts_of_session ON signin_attempts (session_id, id);
 CREATE TABLE signup_attempts (
     id                BIGINT PRIMARY KEY,
     deployment_id     BIGINT NOT NULL REFERENCES deployments (id),
-    session_id        BIGINT NOT NULL REFERENCES sessions (id),
+    session_id        BIGINT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     user_id           BIGINT REFERENCES users (id),
     first_name        TEXT NOT NULL,
     last_name         TEXT NOT NULL,
@@ -108,6 +109,7 @@ CREATE TABLE one_time_codes (
     used_at       BIGINT,
     PRIMARY KEY (purpose, subject_id)
 );
+CREATE INDEX one_time_codes_expired ON one_time_codes (expires_at);
 
 -- +goose Down
 DROP TABLE one_time_codes;

@@ -2,7 +2,7 @@
 -- The newest link that was mailed for an attempt to sign in, as the SHA-256 of
 -- its secret.
 CREATE TABLE magic_links (
-    signin_attempt_id BIGINT PRIMARY KEY REFERENCES signin_attempts (id),
+    signin_attempt_id BIGINT PRIMARY KEY REFERENCES signin_attempts (id) ON DELETE CASCADE,
     hash              BYTEA NOT NULL,
     created_at        BIGINT NOT NULL,
     expires_at        BIGINT NOT NULL,
@@ -16,7 +16,7 @@ CREATE UNIQUE INDEX magic_links_hash ON magic_links (hash);
 CREATE TABLE password_resets (
     id               BIGINT PRIMARY KEY,
     deployment_id    BIGINT NOT NULL REFERENCES deployments (id),
-    session_id       BIGINT NOT NULL REFERENCES sessions (id),
+    session_id       BIGINT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     user_id          BIGINT REFERENCES users (id),
     email            TEXT NOT NULL,
     token_hash       BYTEA,

@@ -78,6 +78,13 @@ func (c Codes) Check(ctx context.Context, tx *database.Tx, p Purpose, subject id
 	return nil, err
 }
 
+// Sweep deletes codes that expired more than a day ago.
+func Sweep(ctx context.Context, db *database.DB) error {
+	return db.InTx(ctx, func(tx *database.Tx) error {
+		return New(tx).DeleteExpiredCodes(ctx, tx.Now.Add(-24*time.Hour))
+	})
+}
+
 func (c Codes) hash(p Purpose, subject id.Subject, code string) []byte {
 	return c.key.Sign([]byte(string(p) + " " + subject.String() + " " + code))
 }

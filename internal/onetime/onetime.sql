@@ -16,3 +16,6 @@ RETURNING code_hash, address, expires_at;
 -- No row when another request used it first.
 UPDATE one_time_codes SET used_at = @now WHERE purpose = @purpose AND subject_id = @subject_id AND used_at IS NULL
 RETURNING subject_id;
+
+-- name: DeleteExpiredCodes :exec
+DELETE FROM one_time_codes WHERE expires_at < @before;

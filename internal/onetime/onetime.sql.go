@@ -12,6 +12,15 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
 )
 
+const deleteExpiredCodes = `-- name: DeleteExpiredCodes :exec
+DELETE FROM one_time_codes WHERE expires_at < $1
+`
+
+func (q *Queries) DeleteExpiredCodes(ctx context.Context, before clock.Time) error {
+	_, err := q.db.Exec(ctx, deleteExpiredCodes, before)
+	return err
+}
+
 const putCode = `-- name: PutCode :exec
 INSERT INTO one_time_codes (purpose, subject_id, deployment_id, address, code_hash, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)

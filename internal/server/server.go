@@ -21,6 +21,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/mailbox"
+	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/pages"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -166,7 +167,10 @@ func (s *Server) build(ctx context.Context, o Options) error {
 		return err
 	}
 	s.jobs.Every("rotate signing keys", 24*time.Hour, deployments.RotateKeys)
-	s.jobs.Every("sweep session tokens", time.Hour, sessions.Sweep)
+	s.jobs.Every("sweep sessions", time.Hour, sessions.Sweep)
+	s.jobs.Every("sweep attempts", time.Hour, signins.Sweep)
+	s.jobs.Every("sweep mails", time.Hour, outbox.Sweep)
+	s.jobs.Every("sweep codes", time.Hour, func(ctx context.Context) error { return onetime.Sweep(ctx, s.db) })
 	s.jobs.Every("sweep tries", time.Hour, func(ctx context.Context) error { return throttle.Sweep(ctx, s.db) })
 	s.Handler = s.mount(o.Config, deployments, pages.New(sessions, organizations, signins, deployments, s.log), box)
 	return s.jobs.Start(context.WithoutCancel(ctx))

@@ -189,11 +189,20 @@ func LeaveWorkspace(ctx context.Context, tx *database.Tx, membership id.Workspac
 	return New(tx).LeaveWorkspace(ctx, LeaveWorkspaceParams{MembershipID: membership, Now: tx.Now})
 }
 
-// Sweep deletes tokens that expired more than a day ago. Nothing depends on it
-// but the size of the database.
+// Sweep deletes tokens that expired more than a day ago, and the sessions that
+// have none left. Nothing depends on it but the size of the database.
 func (s *Service) Sweep(ctx context.Context) error {
-	return s.db.InTx(ctx, func(tx *database.Tx) error {
-		_, err := New(tx).DeleteExpiredTokens(ctx, tx.Now.Add(-24*time.Hour))
-		return err
+	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		return New(tx).DeleteExpiredTokens(ctx, tx.Now.Add(-24*time.Hour))
 	})
+	// Finding them takes longer than a transaction should, and what is dead
+	// stays dead.
+	dead := []id.Session{0}
+	for err == nil && len(dead) > 0 {
+		dead, err = New(s.db).DeadSessions(ctx, DeadSessionsParams{After: int64(dead[len(dead)-1]), Most: 500})
+		if err == nil && len(dead) > 0 {
+			err = s.db.InTx(ctx, func(tx *database.Tx) error { return New(tx).DeleteSessions(ctx, database.Int64s(dead)) })
+		}
+	}
+	return err
 }

@@ -36,8 +36,22 @@ INSERT INTO session_tokens (hash, session_id, created_at, expires_at) VALUES (@h
 UPDATE session_tokens SET rotated_at = @now, expires_at = @expires_at
 WHERE session_id = @session_id AND rotated_at IS NULL AND session_tokens.expires_at > @now;
 
--- name: DeleteExpiredTokens :execrows
+-- name: DeleteExpiredTokens :exec
 DELETE FROM session_tokens WHERE expires_at < @before;
+
+-- name: DeadSessions :many
+-- Nobody can come back to them, and they do not tell where a person last was.
+SELECT s.id FROM sessions s
+WHERE s.id > @after::bigint AND NOT EXISTS (SELECT 1 FROM session_tokens t WHERE t.session_id = s.id)
+    AND NOT EXISTS (
+        SELECT 1 FROM signins i
+        WHERE i.session_id = s.id AND NOT EXISTS (SELECT 1 FROM signins newer WHERE newer.user_id = i.user_id AND newer.id > i.id)
+    )
+ORDER BY s.id LIMIT @most;
+
+-- name: DeleteSessions :exec
+-- With their sign-ins and attempts.
+DELETE FROM sessions WHERE id = ANY(@ids::bigint[]);
 
 -- name: LiveSignIns :many
 -- The sign-ins of a browser from before a moment, the oldest first.

@@ -66,16 +66,59 @@ func (q *Queries) DeactivateWorkspace(ctx context.Context, arg DeactivateWorkspa
 	return err
 }
 
-const deleteExpiredTokens = `-- name: DeleteExpiredTokens :execrows
+const deadSessions = `-- name: DeadSessions :many
+SELECT s.id FROM sessions s
+WHERE s.id > $1::bigint AND NOT EXISTS (SELECT 1 FROM session_tokens t WHERE t.session_id = s.id)
+    AND NOT EXISTS (
+        SELECT 1 FROM signins i
+        WHERE i.session_id = s.id AND NOT EXISTS (SELECT 1 FROM signins newer WHERE newer.user_id = i.user_id AND newer.id > i.id)
+    )
+ORDER BY s.id LIMIT $2
+`
+
+type DeadSessionsParams struct {
+	After int64
+	Most  int32
+}
+
+// Nobody can come back to them, and they do not tell where a person last was.
+func (q *Queries) DeadSessions(ctx context.Context, arg DeadSessionsParams) ([]id.Session, error) {
+	rows, err := q.db.Query(ctx, deadSessions, arg.After, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []id.Session
+	for rows.Next() {
+		var id id.Session
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const deleteExpiredTokens = `-- name: DeleteExpiredTokens :exec
 DELETE FROM session_tokens WHERE expires_at < $1
 `
 
-func (q *Queries) DeleteExpiredTokens(ctx context.Context, before clock.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteExpiredTokens, before)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) DeleteExpiredTokens(ctx context.Context, before clock.Time) error {
+	_, err := q.db.Exec(ctx, deleteExpiredTokens, before)
+	return err
+}
+
+const deleteSessions = `-- name: DeleteSessions :exec
+DELETE FROM sessions WHERE id = ANY($1::bigint[])
+`
+
+// With their sign-ins and attempts.
+func (q *Queries) DeleteSessions(ctx context.Context, ids []int64) error {
+	_, err := q.db.Exec(ctx, deleteSessions, ids)
+	return err
 }
 
 const endAttemptsOfUser = `-- name: EndAttemptsOfUser :exec

@@ -244,14 +244,26 @@ func TestSweepKeepsWhatLives(t *testing.T) {
 		if c := b.call(cookie(token)); c.User == 0 {
 			b.t.Error("a living token was swept")
 		}
+		b.signIn(b.call())
 		b.advance(32 * 24 * time.Hour)
 		must(b.t, b.sessions.Sweep(b.t.Context()))
-		var rows int64
-		must(b.t, b.db.QueryRow(b.t.Context(), "SELECT count(*) FROM session_tokens").Scan(&rows))
-		if rows != 0 {
-			b.t.Errorf("%d dead tokens are left", rows)
-		}
+		b.holds("the newest tells where the person was", 0, 1, 1)
+		b.signIn(b.call())
+		b.advance(24 * time.Hour)
+		must(b.t, b.sessions.Sweep(b.t.Context()))
+		b.holds("that tells it now", 2, 1, 1) // the anonymous token was replaced
 	})
+}
+
+// holds compares the size of the tables.
+func (b *bench) holds(why string, tokens, sessions, signIns int64) {
+	b.t.Helper()
+	var got [3]int64
+	must(b.t, b.db.QueryRow(b.t.Context(), `SELECT (SELECT count(*) FROM session_tokens), (SELECT count(*) FROM sessions), (SELECT count(*) FROM signins)`).
+		Scan(&got[0], &got[1], &got[2]))
+	if want := [3]int64{tokens, sessions, signIns}; got != want {
+		b.t.Errorf("%s: %v tokens, sessions and sign-ins are left, want %v", why, got, want)
+	}
 }
 
 func TestMaintenanceAllowsReadsOnly(t *testing.T) {

@@ -25,3 +25,6 @@ RETURNING user_id, email;
 -- name: EndResetsOfUser :exec
 -- A new password makes every other wish of the person void.
 UPDATE password_resets SET used_at = @now WHERE user_id = @user_id AND used_at IS NULL;
+
+-- name: DeleteResets :exec
+DELETE FROM password_resets WHERE id < @before;

@@ -12,6 +12,15 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
 )
 
+const deleteResets = `-- name: DeleteResets :exec
+DELETE FROM password_resets WHERE id < $1
+`
+
+func (q *Queries) DeleteResets(ctx context.Context, before id.PasswordReset) error {
+	_, err := q.db.Exec(ctx, deleteResets, before)
+	return err
+}
+
 const endResetsOfUser = `-- name: EndResetsOfUser :exec
 UPDATE password_resets SET used_at = $1 WHERE user_id = $2 AND used_at IS NULL
 `

@@ -7,6 +7,7 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
@@ -114,6 +115,19 @@ const (
 	strategyLink     = "magic_link"
 	strategyPhone    = "phone_otp"
 )
+
+// Sweep deletes what was begun more than a day ago: attempts to sign in and up,
+// mailed links, and wishes for a new password.
+func (s *Service) Sweep(ctx context.Context) error {
+	return s.db.InTx(ctx, func(tx *database.Tx) error {
+		q, dayAgo := New(tx), tx.Now.Time().Add(-24*time.Hour)
+		return errors.Join(
+			q.DeleteSignInAttempts(ctx, id.Since[id.SignInAttempt](dayAgo)),
+			q.DeleteSignUpAttempts(ctx, id.Since[id.SignUpAttempt](dayAgo)),
+			q.DeleteResets(ctx, id.Since[id.PasswordReset](dayAgo)),
+		)
+	})
+}
 
 type identifyInput struct {
 	Body struct {

@@ -79,3 +79,10 @@ WHERE id = @id;
 
 -- name: ExtendAttempts :exec
 UPDATE sessions SET attempts_end_at = @attempts_end_at, updated_at = @now WHERE id = @id;
+
+-- name: DeleteSignInAttempts :exec
+-- With their links.
+DELETE FROM signin_attempts WHERE id < @before;
+
+-- name: DeleteSignUpAttempts :exec
+DELETE FROM signup_attempts WHERE id < @before;

@@ -177,6 +177,25 @@ func (q *Queries) CompleteSignUpAttempt(ctx context.Context, arg CompleteSignUpA
 	return id, err
 }
 
+const deleteSignInAttempts = `-- name: DeleteSignInAttempts :exec
+DELETE FROM signin_attempts WHERE id < $1
+`
+
+// With their links.
+func (q *Queries) DeleteSignInAttempts(ctx context.Context, before id.SignInAttempt) error {
+	_, err := q.db.Exec(ctx, deleteSignInAttempts, before)
+	return err
+}
+
+const deleteSignUpAttempts = `-- name: DeleteSignUpAttempts :exec
+DELETE FROM signup_attempts WHERE id < $1
+`
+
+func (q *Queries) DeleteSignUpAttempts(ctx context.Context, before id.SignUpAttempt) error {
+	_, err := q.db.Exec(ctx, deleteSignUpAttempts, before)
+	return err
+}
+
 const extendAttempts = `-- name: ExtendAttempts :exec
 UPDATE sessions SET attempts_end_at = $1, updated_at = $2 WHERE id = $3
 `

@@ -105,6 +105,14 @@ func NewOutbox(db *database.DB, queue *job.Queue, key secret.Key, transport Tran
 	return o
 }
 
+// Sweep deletes the records of mails and text messages that were sent, or given
+// up, and are older than 30 days.
+func (o *Outbox) Sweep(ctx context.Context) error {
+	return o.db.InTx(ctx, func(tx *database.Tx) error {
+		return New(tx).DeleteOldMails(ctx, id.Since[id.Mail](tx.Now.Time().Add(-30*24*time.Hour)))
+	})
+}
+
 // Queue has m sent once tx commits. It returns ErrTooMany, with the time to
 // wait, beyond the limits.
 func (o *Outbox) Queue(ctx context.Context, tx *database.Tx, m Message) error {

@@ -34,3 +34,6 @@ WHERE id = @id AND status = 'queued';
 -- name: PostponeMail :exec
 UPDATE mails SET due_at = @due_at, error = @error
 WHERE id = @id AND status = 'queued';
+
+-- name: DeleteOldMails :exec
+DELETE FROM mails WHERE id < @before AND due_at IS NULL;

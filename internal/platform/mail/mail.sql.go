@@ -76,6 +76,15 @@ func (q *Queries) ClaimMails(ctx context.Context, arg ClaimMailsParams) ([]Claim
 	return items, nil
 }
 
+const deleteOldMails = `-- name: DeleteOldMails :exec
+DELETE FROM mails WHERE id < $1 AND due_at IS NULL
+`
+
+func (q *Queries) DeleteOldMails(ctx context.Context, before id.Mail) error {
+	_, err := q.db.Exec(ctx, deleteOldMails, before)
+	return err
+}
+
 const endMail = `-- name: EndMail :exec
 UPDATE mails
 SET status = $1, error = $2, content = NULL, due_at = NULL, ended_at = $3

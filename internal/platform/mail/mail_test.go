@@ -315,6 +315,46 @@ func TestContentIsSealedThenDropped(t *testing.T) {
 	})
 }
 
+// The records of delivery stay for a month; what waits stays until it is sent.
+func TestSweep(t *testing.T) {
+	clock := newClock()
+	databasetest.EachWithClock(t, clock.now, func(t *testing.T, db *database.DB) {
+		o := newOffice(t, db, &script{answer: func(mail.Rendered) error { return nil }}, mail.WideLimits)
+		for to, ended := range map[string]bool{"old@acme.example": true, "waiting@acme.example": false} {
+			if err := o.post(t, mail.Message{To: to, Kind: "code"}); err != nil {
+				t.Fatal(err)
+			}
+			if ended {
+				o.end(t, to)
+			}
+		}
+		clock.advance(31 * 24 * time.Hour)
+		if err := o.post(t, mail.Message{To: "new@acme.example", Kind: "code"}); err != nil {
+			t.Fatal(err)
+		}
+		o.end(t, "new@acme.example")
+		if err := o.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var left string
+		if err := db.QueryRow(t.Context(), "SELECT string_agg(recipient, ' ' ORDER BY recipient) FROM mails").Scan(&left); err != nil || left != "new@acme.example waiting@acme.example" {
+			t.Errorf("left are %s (%v)", left, err)
+		}
+	})
+}
+
+// end marks the mails to an address as sent.
+func (o *office) end(t testing.TB, to string) {
+	t.Helper()
+	err := o.db.InTx(t.Context(), func(tx *database.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE mails SET status = 'sent', due_at = NULL, content = NULL WHERE recipient = $1", to)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A mail that was rolled back never leaves, and one bad recipient delays
 // nobody.
 func TestDelivery(t *testing.T) {

@@ -80,7 +80,6 @@ func (l *Limiter) Refund(ctx context.Context, tx *database.Tx, key string) error
 // on it but the size of the database.
 func Sweep(ctx context.Context, db *database.DB) error {
 	return db.InTx(ctx, func(tx *database.Tx) error {
-		_, err := New(tx).DeleteForgotten(ctx, tx.Now.Time().UnixNano())
-		return err
+		return New(tx).DeleteForgotten(ctx, tx.Now.Time().UnixNano())
 	})
 }

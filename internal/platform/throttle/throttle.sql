@@ -12,6 +12,6 @@ SELECT full_ns FROM tries WHERE key = @key;
 -- name: Refund :exec
 UPDATE tries SET full_ns = full_ns - @step::bigint WHERE key = @key;
 
--- name: DeleteForgotten :execrows
+-- name: DeleteForgotten :exec
 -- What has all of its burst again needs no row.
 DELETE FROM tries WHERE full_ns < @now::bigint;

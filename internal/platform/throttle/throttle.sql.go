@@ -9,17 +9,14 @@ import (
 	"context"
 )
 
-const deleteForgotten = `-- name: DeleteForgotten :execrows
+const deleteForgotten = `-- name: DeleteForgotten :exec
 DELETE FROM tries WHERE full_ns < $1::bigint
 `
 
 // What has all of its burst again needs no row.
-func (q *Queries) DeleteForgotten(ctx context.Context, now int64) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteForgotten, now)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) DeleteForgotten(ctx context.Context, now int64) error {
+	_, err := q.db.Exec(ctx, deleteForgotten, now)
+	return err
 }
 
 const fullAt = `-- name: FullAt :one
