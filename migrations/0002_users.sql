@@ -38,7 +38,7 @@ CREATE TABLE user_email_addresses (
 );
 CREATE UNIQUE INDEX user_email_addresses_verified ON user_email_addresses (deployment_id, email) WHERE verified_at IS NOT NULL AND ended_at IS NULL;
 CREATE UNIQUE INDEX user_email_addresses_claimed ON user_email_addresses (user_id, email) WHERE ended_at IS NULL;
-CREATE INDEX user_email_addresses_email ON user_email_addresses (deployment_id, email) WHERE ended_at IS NULL;
+CREATE INDEX user_email_addresses_email ON user_email_addresses (deployment_id, email);
 
 -- +goose Down
 DROP TABLE user_email_addresses;

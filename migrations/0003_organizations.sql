@@ -114,6 +114,7 @@ CREATE TABLE workspace_memberships (
 );
 CREATE UNIQUE INDEX workspace_memberships_live ON workspace_memberships (workspace_id, user_id) WHERE ended_at IS NULL;
 CREATE INDEX workspace_memberships_of_user ON workspace_memberships (user_id, organization_id) WHERE ended_at IS NULL;
+CREATE INDEX workspace_memberships_of_member ON workspace_memberships (organization_id, organization_membership_id) WHERE ended_at IS NULL;
 CREATE INDEX workspace_memberships_page ON workspace_memberships (workspace_id, id, user_id) WHERE ended_at IS NULL;
 
 CREATE TABLE workspace_membership_roles (

@@ -13,6 +13,7 @@ CREATE TABLE user_authenticators (
     verified_at   BIGINT,
     ended_at      BIGINT
 );
+CREATE INDEX user_authenticators_of_user ON user_authenticators (user_id) WHERE ended_at IS NULL;
 CREATE UNIQUE INDEX user_authenticators_verified ON user_authenticators (user_id) WHERE verified_at IS NOT NULL AND ended_at IS NULL;
 CREATE UNIQUE INDEX user_authenticators_new ON user_authenticators (user_id) WHERE verified_at IS NULL AND ended_at IS NULL;
 

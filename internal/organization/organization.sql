@@ -57,5 +57,5 @@ WHERE organization_id = @organization_id AND status = 'pending'
 -- Clears an organization that is gone from where people are active.
 UPDATE signins SET active_organization_membership_id = NULL, active_workspace_membership_id = NULL, updated_at = @now
 WHERE ended_at IS NULL AND active_organization_membership_id IN (
-    SELECT m.id FROM organization_memberships m WHERE m.organization_id = @organization_id
+    SELECT m.id FROM organization_memberships m WHERE m.organization_id = @organization_id AND m.ended_at IS NULL
 );

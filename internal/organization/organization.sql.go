@@ -148,7 +148,7 @@ func (q *Queries) InsertOrganization(ctx context.Context, arg InsertOrganization
 const leaveEverySignIn = `-- name: LeaveEverySignIn :exec
 UPDATE signins SET active_organization_membership_id = NULL, active_workspace_membership_id = NULL, updated_at = $1
 WHERE ended_at IS NULL AND active_organization_membership_id IN (
-    SELECT m.id FROM organization_memberships m WHERE m.organization_id = $2
+    SELECT m.id FROM organization_memberships m WHERE m.organization_id = $2 AND m.ended_at IS NULL
 )
 `
 

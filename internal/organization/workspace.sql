@@ -51,5 +51,5 @@ WHERE organization_id = @organization_id AND id = ANY(@workspaces::bigint[]);
 -- Clears a workspace that is gone from where people are active.
 UPDATE signins SET active_workspace_membership_id = NULL, updated_at = @now
 WHERE ended_at IS NULL AND active_workspace_membership_id IN (
-    SELECT m.id FROM workspace_memberships m WHERE m.workspace_id = @workspace_id
+    SELECT m.id FROM workspace_memberships m WHERE m.workspace_id = @workspace_id AND m.ended_at IS NULL
 );

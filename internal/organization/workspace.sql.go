@@ -149,7 +149,7 @@ func (q *Queries) InsertWorkspace(ctx context.Context, arg InsertWorkspaceParams
 const leaveWorkspaceInEverySignIn = `-- name: LeaveWorkspaceInEverySignIn :exec
 UPDATE signins SET active_workspace_membership_id = NULL, updated_at = $1
 WHERE ended_at IS NULL AND active_workspace_membership_id IN (
-    SELECT m.id FROM workspace_memberships m WHERE m.workspace_id = $2
+    SELECT m.id FROM workspace_memberships m WHERE m.workspace_id = $2 AND m.ended_at IS NULL
 )
 `
 
