@@ -92,6 +92,7 @@ func (c *Config) Settle() error {
 	if !strings.HasPrefix(c.DatabaseURL, "sqlite:") && !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") {
 		say("database-url", "has to start with sqlite: or postgres://.")
 	}
+	c.settleMail(say)
 	c.settleTexts(say)
 	if c.Mode == Production {
 		c.settleProduction(say)
@@ -125,6 +126,17 @@ func (c *Config) settleOrigins(say func(setting, format string, args ...any)) {
 			say("allowed-origins", "has %q, which is not an origin like https://app.example.com.", text)
 		} else {
 			c.AllowedOrigins[i] = origin
+		}
+	}
+}
+
+func (c *Config) settleMail(say func(setting, format string, args ...any)) {
+	if err := mail.ParseSender(c.MailFrom); err != nil {
+		say("mail-from", "is %q: %v.", c.MailFrom, err)
+	}
+	if c.SMTPURL != "" {
+		if _, err := mail.ParseTransport(c.SMTPURL); err != nil {
+			say("smtp-url", "cannot be used: %v.", err)
 		}
 	}
 }

@@ -71,6 +71,8 @@ func TestMistakesAreSaid(t *testing.T) {
 		"a key file that is absent":   {"", []string{"--mode=production", "--public-url=https://x.example", "--mail=none", "--secret-key-file=/nowhere/key"}, []string{"--secret-key-file"}},
 		"a list that is absent":       {"", []string{"--breached-passwords-file=/nowhere/list"}, []string{"--breached-passwords-file"}},
 		"a list that is none":         {"", []string{"--breached-passwords-file=" + keyFile(t, "hunter2\n")}, []string{"--breached-passwords-file"}},
+		"a sender without address":    {"", []string{"--mail-from=Guildhall"}, []string{"--mail-from"}},
+		"a mail server that is none":  {"", []string{"--smtp-url=ana:hunter2@mail.example"}, []string{"--smtp-url"}},
 		"a gateway without secret":    {"", []string{"--sms-webhook-url=https://sms.example/send"}, []string{"--sms-webhook-secret"}},
 		"a secret without gateway":    {"", []string{"--sms-webhook-secret=whsec_hunter2"}, []string{"--sms-webhook-url"}},
 		"a secret that is too short":  {"", []string{"--sms-webhook-url=https://sms.example/?key=hunter2", "--sms-webhook-secret=whsec_aHVudGVyMg=="}, []string{"--sms-webhook-url"}},

@@ -54,7 +54,7 @@ func (none) Send(context.Context, Rendered) error {
 	return Permanent(errSwitchedOff)
 }
 
-// ParseTransport takes a setting: "none", or the address of a mail server,
+// ParseTransport takes the address of a mail server,
 //
 //	smtp://USER:PASSWORD@HOST:PORT   port 587; STARTTLS when the server offers it
 //	smtps://USER:PASSWORD@HOST:PORT  port 465; TLS from the first byte
@@ -63,12 +63,9 @@ func (none) Send(context.Context, Rendered) error {
 // A password is sent in clear only with tls=none. Errors do not repeat the
 // setting, which may hold a password.
 func ParseTransport(setting string) (Transport, error) {
-	if setting == "none" {
-		return None, nil
-	}
 	u, err := url.Parse(setting)
 	if err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
-		return nil, errors.New(`the mail server must be "none" or smtp://USER:PASSWORD@HOST:PORT, or smtps://…`)
+		return nil, errors.New(`the mail server must be smtp://USER:PASSWORD@HOST:PORT, or smtps://…`)
 	}
 	return newSMTP(u)
 }

@@ -13,7 +13,7 @@ import (
 
 func TestParseTransport(t *testing.T) {
 	for setting, ok := range map[string]bool{
-		"none":                                 true,
+		"none":                                 false,
 		"smtp://localhost":                     true,
 		"smtp://user:pa%3Ass@mail.example:587": true,
 		"smtps://user@mail.example":            true,
