@@ -24,10 +24,6 @@ SELECT * FROM user_email_addresses WHERE id = @id AND user_id = @user_id AND end
 -- name: CountAddresses :one
 SELECT COUNT(*) FROM user_email_addresses WHERE user_id = @user_id AND ended_at IS NULL;
 
--- name: InsertAddress :exec
-INSERT INTO user_email_addresses (id, deployment_id, user_id, email, typed, created_at, updated_at)
-VALUES (@id, @deployment_id, @user_id, @email, @typed, @now, @now);
-
 -- name: EndAddress :exec
 UPDATE user_email_addresses SET ended_at = @now, updated_at = @now WHERE id = @id AND user_id = @user_id AND ended_at IS NULL;
 

@@ -94,32 +94,6 @@ func (q *Queries) EndPerson(ctx context.Context, arg EndPersonParams) error {
 	return err
 }
 
-const insertAddress = `-- name: InsertAddress :exec
-INSERT INTO user_email_addresses (id, deployment_id, user_id, email, typed, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $6)
-`
-
-type InsertAddressParams struct {
-	ID           id.EmailAddress
-	DeploymentID id.Deployment
-	UserID       id.User
-	Email        string
-	Typed        string
-	Now          clock.Time
-}
-
-func (q *Queries) InsertAddress(ctx context.Context, arg InsertAddressParams) error {
-	_, err := q.db.Exec(ctx, insertAddress,
-		arg.ID,
-		arg.DeploymentID,
-		arg.UserID,
-		arg.Email,
-		arg.Typed,
-		arg.Now,
-	)
-	return err
-}
-
 const lockPerson = `-- name: LockPerson :one
 SELECT id, deployment_id, first_name, last_name, username, username_key, search, availability, password_hash, second_factor_policy, profile_picture_url, primary_email_address_id, primary_phone_number_id, public_metadata, private_metadata, created_at, updated_at, disabled_at, ended_at, authenticator_id, authenticator_created_at, has_backup_codes FROM users WHERE id = $1 AND deployment_id = $2 AND ended_at IS NULL FOR UPDATE
 `

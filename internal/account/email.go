@@ -88,12 +88,6 @@ func (s *Service) addAddress(ctx context.Context, in addAddressInput) (out user.
 		return out, err
 	}
 	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
-		if _, err := user.FindByVerifiedEmail(ctx, tx, d.ID, email); !errors.Is(err, user.ErrNotFound) {
-			if err == nil {
-				err = user.ErrEmailExists.With("This address belongs to an account already.")
-			}
-			return err
-		}
 		n, err := q.CountAddresses(ctx, me.ID)
 		if err != nil {
 			return err
@@ -101,13 +95,7 @@ func (s *Service) addAddress(ctx context.Context, in addAddressInput) (out user.
 		if n >= mostAddresses {
 			return ErrTooManyAddresses
 		}
-		address := database.NewID[id.EmailAddress](tx)
-		err = q.InsertAddress(ctx, InsertAddressParams{
-			ID: address, DeploymentID: d.ID, UserID: me.ID, Email: string(email), Typed: in.Body.Email, Now: tx.Now,
-		})
-		if database.IsUnique(err, "user_email_addresses_claimed") {
-			return user.ErrEmailExists.With("You have added this address already.")
-		}
+		address, err := user.ClaimEmail(ctx, tx, d.ID, me.ID, email, in.Body.Email)
 		if err != nil {
 			return err
 		}

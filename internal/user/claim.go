@@ -22,7 +22,7 @@ type Claim struct {
 func ClaimEmail(ctx context.Context, tx *database.Tx, d id.Deployment, person id.User, email Email, typed string) (id.EmailAddress, error) {
 	switch _, err := FindByVerifiedEmail(ctx, tx, d, email); {
 	case err == nil:
-		return 0, ErrEmailExists
+		return 0, ErrEmailExists.With("This address belongs to an account already.")
 	case !errors.Is(err, ErrNotFound):
 		return 0, err
 	}
