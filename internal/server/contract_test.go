@@ -23,7 +23,9 @@ func TestContract(t *testing.T) {
 			w := newWorld(t, dialect)
 			s := w.stage(t)
 			before := w.next.readings(t)
-			t.Run("every operation has a recipe", s.testRecipes)
+			if !t.Run("every operation has a recipe", s.testRecipes) {
+				t.FailNow()
+			}
 			t.Run("callers", s.testCallers)
 			t.Run("malformed ids", s.testMalformedIDs)
 			t.Run("foreign ids", s.testForeignIDs)
@@ -193,9 +195,6 @@ func (s *stage) testCallers(t *testing.T) {
 			t.Run(op.ID+"/"+c.name, func(t *testing.T) {
 				expected := c.expected(op.Access)
 				c.allowed = expected == nil
-				if recipes[op.ID] == nil {
-					t.Skip("no recipe")
-				}
 				try := recipes[op.ID](t, s, c)
 				from := c.browser.copy()
 				if try.from != nil {
