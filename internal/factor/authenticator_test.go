@@ -90,13 +90,16 @@ func TestGuessesOfANewAuthenticator(t *testing.T) {
 		for range mostGuesses - 1 {
 			refuses(t, "a guess", o.verify(ana, made.ID, o.shows(k, 0), o.shows(k, 0)), ErrWrongCodes)
 		}
-		race(t, 8, ErrTooManyGuesses, func(int) error {
+		compared := race(t, 8, ErrTooManyGuesses, func(int) error {
 			err := o.verify(ana, made.ID, "000000", "000001")
 			if isWrong := err != nil && strings.HasPrefix(err.Error(), ErrWrongCodes.Code+":"); isWrong {
 				return nil
 			}
 			return err
 		})
+		if compared != 1 {
+			t.Errorf("%d guesses were compared where one was left", compared)
+		}
 		refuses(t, "the right codes after five wrong ones", o.verify(ana, made.ID, o.shows(k, -1), o.shows(k, 0)), ErrTooManyGuesses)
 		o.enrol(ana) // a new one begins anew
 	})

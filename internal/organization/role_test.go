@@ -164,7 +164,7 @@ func TestRoleDeletedWhileGiven(t *testing.T) {
 }
 
 // S5, for roles: whatever two sets of permissions are, somebody with the first
-// can create, give and take a role with the second only if the first covers
+// can create, delete, give and take a role with the second only if the first covers
 // it, and can remove whoever holds it likewise.
 func TestRoleCeiling(t *testing.T) {
 	catalog := []access.Permission{
@@ -200,6 +200,7 @@ func TestRoleCeiling(t *testing.T) {
 		}
 		_, err := h.createRole(actor, acme, fmt.Sprint("made", n), texts(want)...)
 		check("create", access.OrganizationManage, err)
+		check("delete", access.OrganizationManage, h.deleteRole(actor, acme, h.role(acme, fmt.Sprint("spare", n), want...)))
 		_, err = h.changeRole(actor, "add", acme, member, role)
 		check("give", access.OrganizationManageMembers, err)
 		if err != nil {
@@ -221,7 +222,7 @@ func texts(permissions access.Permissions) []string {
 
 func TestWorkspaceRoles(t *testing.T) {
 	eachHall(t, func(t *testing.T, h *hall) {
-		ana, ben, zoe := h.person("Ana"), h.person("Ben"), h.person("Zoe")
+		ana, ben, mia, zoe := h.person("Ana"), h.person("Ben"), h.person("Mia"), h.person("Zoe")
 		b2b := h.d.Settings.B2B
 		acme := h.organization(ana, "Acme").Organization.ID
 		design, sales := h.workspace(ana, acme, "Design").Workspace, h.workspace(ana, acme, "Sales").Workspace
@@ -248,9 +249,19 @@ func TestWorkspaceRoles(t *testing.T) {
 		_, err = create(ana, design, "Root", "organization:admin")
 		refuses(t, err, ErrPermissionUnknown)
 
+		manager, err := create(ana, design, "Manager", "workspace:manage")
+		must(t, err)
+		root, err := create(ana, design, "Root", "workspace:admin")
+		must(t, err)
+		h.joinsWorkspace(mia, h.joins(mia, acme), design, manager.ID)
+		_, err = create(mia, design, "King", "workspace:admin")
+		refuses(t, err, ErrCeiling)
+		refuses(t, remove(mia, design, root.ID), ErrCeiling)
+		must(t, remove(ana, design, root.ID))
+
 		list, err := call(h, "GetWorkspaceRoles", ben, inWs(design.ID), h.s.listWorkspaceRoles, workspaceInput{design.ID})
 		must(t, err)
-		if len(list) != 3 || !list[0].IsDeploymentLevel || list[0].WorkspaceID != 0 || list[2].ID != editor.ID {
+		if len(list) != 4 || !list[0].IsDeploymentLevel || list[0].WorkspaceID != 0 || list[2].ID != editor.ID || list[3].ID != manager.ID {
 			t.Errorf("roles: %+v", list)
 		}
 		_, err = h.changeWorkspaceRole(ana, "Add", design, member, editor.ID)

@@ -167,13 +167,19 @@ func (s *Server) build(ctx context.Context, o Options) error {
 		return err
 	}
 	s.jobs.Every("rotate signing keys", 24*time.Hour, deployments.RotateKeys)
+	s.sweep(sessions, signins, outbox)
+	s.Handler = s.mount(o.Config, deployments, pages.New(sessions, organizations, signins, deployments, s.log), box)
+	return s.jobs.Start(context.WithoutCancel(ctx))
+}
+
+// sweep has what is of no use any more deleted, so that the database does not
+// grow with the time it runs.
+func (s *Server) sweep(sessions *session.Service, signins *signin.Service, outbox *mail.Outbox) {
 	s.jobs.Every("sweep sessions", time.Hour, sessions.Sweep)
 	s.jobs.Every("sweep attempts", time.Hour, signins.Sweep)
 	s.jobs.Every("sweep mails", time.Hour, outbox.Sweep)
 	s.jobs.Every("sweep codes", time.Hour, func(ctx context.Context) error { return onetime.Sweep(ctx, s.db) })
 	s.jobs.Every("sweep tries", time.Hour, func(ctx context.Context) error { return throttle.Sweep(ctx, s.db) })
-	s.Handler = s.mount(o.Config, deployments, pages.New(sessions, organizations, signins, deployments, s.log), box)
-	return s.jobs.Start(context.WithoutCancel(ctx))
 }
 
 // Operations are those of every feature.

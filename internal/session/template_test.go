@@ -117,6 +117,10 @@ func TestTemplates(t *testing.T) {
 		if text, _ := json.Marshal(said); strings.Contains(string(text), "secret") {
 			b.t.Errorf("private metadata is in %s", text)
 		}
+		b.exec("UPDATE organization_memberships SET ended_at = created_at WHERE user_id = $1", int64(b.person))
+		if said, _ := n.token(token, "api"); said["organization"] != nil || own(said)["permissions"] != nil {
+			b.t.Errorf("after the membership: got %v", said)
+		}
 		if a := n.send("GET /session/token?template=other", token); a.status != http.StatusNotFound {
 			b.t.Errorf("an unknown template: %s", a.text)
 		}

@@ -80,6 +80,10 @@ func TestUsernames(t *testing.T) {
 				o.t.Errorf("%+v: %v, %v", q, exists, err)
 			}
 		}
+		o.exec("UPDATE users SET ended_at = 1 WHERE username_key = 'ana.e'")
+		if _, err := o.signInAs(o.browser(), "ana.e", password); !errors.Is(err, ErrInvalidCredentials) {
+			o.t.Errorf("of an account that is deleted: %v", err)
+		}
 	})
 }
 

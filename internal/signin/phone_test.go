@@ -290,6 +290,13 @@ func TestUnverifiedAddressGivesNoRight(t *testing.T) {
 		if _, err := o.signIn(o.browser(), strategyPassword, email, password); !errors.Is(err, ErrInvalidCredentials) {
 			o.t.Errorf("where addresses are verified: %v", err)
 		}
+		o.change(func(s *deployment.Settings) { s.Auth.VerificationPolicy.Email = false })
+		o.exec("INSERT INTO user_email_addresses (id, deployment_id, user_id, email, typed, verified_at, created_at, updated_at) VALUES (1, $1, $2, $3, $3, 1, 1, 1)",
+			int64(o.d.ID), int64(first.User), "proven@example.com")
+		if _, err := o.signIn(o.browser(), strategyPassword, email, password); !errors.Is(err, ErrInvalidCredentials) {
+			o.t.Errorf("of somebody with a proven address: %v", err)
+		}
+		o.change(func(s *deployment.Settings) { s.Auth.VerificationPolicy.Email = true })
 		o.account(email) // whoever proves it has it
 		o.change(func(s *deployment.Settings) { s.Auth.VerificationPolicy.Email = false })
 		c = o.browser()

@@ -276,6 +276,12 @@ func TestCodesAreBound(t *testing.T) {
 		if _, err := o.enterCode(mine, attempt, o.code(forSignUp, attempt)); !errors.Is(err, onetime.ErrInvalid) {
 			o.t.Errorf("of another purpose: %v", err)
 		}
+		view, err := o.signUp(mine, "bo@example.com")
+		must(o.t, err)
+		signUp := id.Subject(view.SignUpAttempts[0].ID)
+		if _, err := o.enterCode(other, signUp, o.code(forSignUp, signUp)); !errors.Is(err, ErrBadAttempt) {
+			o.t.Errorf("of a sign-up in another browser: %v", err)
+		}
 		if _, err := o.enterCode(mine, attempt, ""); !errors.Is(err, onetime.ErrMissing) {
 			o.t.Errorf("without code: %v", err)
 		}
