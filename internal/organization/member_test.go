@@ -278,13 +278,25 @@ func TestSeats(t *testing.T) {
 		for i := range people {
 			people[i] = h.person("P" + string(rune('a'+i)))
 		}
-		errs := race(len(people), func(i int) error { _, err := h.tryJoin(people[i], acme, 4); return err })
+		members := make([]id.OrganizationMembership, len(people))
+		errs := race(len(people), func(i int) (err error) { members[i], err = h.tryJoin(people[i], acme, 4); return err })
 		if n := wins(t, errs, ErrSeats); n != 3 {
 			t.Errorf("%d joined, 3 seats were free", n)
 		}
 		live := h.count(`SELECT COUNT(*) FROM organization_memberships WHERE organization_id = $1 AND ended_at IS NULL`, acme)
 		if h.organizationRow(acme).MemberCount != 4 || live != 4 {
 			t.Errorf("%d members counted, %d there", h.organizationRow(acme).MemberCount, live)
+		}
+		design := h.workspace(ana, acme, "Design").Workspace
+		errs = race(len(people), func(i int) error {
+			if members[i] == 0 {
+				return ErrSeats
+			}
+			_, err := h.tryJoinWorkspace(people[i], members[i], design, 3)
+			return err
+		})
+		if n := wins(t, errs, ErrSeats); n != 2 || h.workspaceRow(design.ID).MemberCount != 3 {
+			t.Errorf("%d joined the workspace, %d members counted, 2 seats were free", n, h.workspaceRow(design.ID).MemberCount)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/session"
 )
 
@@ -89,6 +90,50 @@ func TestARotatedTokenGoesOnForAMinute(t *testing.T) {
 		if n.signedIn(second) != b.person {
 			b.t.Error("a request with the older token ended the newest")
 		}
+	})
+}
+
+// Renew, unlike that, leaves no minute to any token of the browser: neither to
+// the present one nor to one that was replaced just before.
+func TestRenewedTokensAreDeadAtOnce(t *testing.T) {
+	each(t, deployment.Production, func(b *bench) {
+		n := b.node()
+		first, mine := n.enter("", b.person)
+		b.advance(time.Second)
+		second := n.send("POST /session/switch-sign-in?sign_in_id="+mine.String(), first).token
+		c := n.call(cookie(second))
+		must(b.t, b.db.InTx(access.WithCaller(b.t.Context(), c), func(tx *database.Tx) error {
+			return n.sessions.Renew(b.t.Context(), tx, c, b.d)
+		}))
+		for name, token := range map[string]string{"first": first, "second": second} {
+			if n.signedIn(token) != 0 {
+				b.t.Errorf("the %s token works on", name)
+			}
+		}
+		if n.signedIn(c.Session.Renewed.Reveal()) != b.person {
+			b.t.Error("the new token does not work")
+		}
+	})
+}
+
+// What a sign-in began with is no second factor: a code to another telephone
+// does not free one that began with a code to a telephone.
+func TestTheFirstFactorIsNoSecondOne(t *testing.T) {
+	each(t, deployment.Production, func(b *bench) {
+		c := b.call()
+		b.signIn(c) // by plain_email
+		ctx := access.WithCaller(b.t.Context(), c)
+		enrolled := func(method, want string) {
+			must(b.t, b.db.InTx(ctx, func(tx *database.Tx) error { return b.sessions.Enrolled(ctx, tx, c, b.d, method) }))
+			var noted, restricted string
+			must(b.t, b.db.QueryRow(ctx, "SELECT second_factor, restricted_to FROM signins").Scan(&noted, &restricted))
+			if noted != want || c.Enrolling != (want == "") || (restricted == "") != (want != "") {
+				b.t.Errorf("after %s the second factor is %q, held back %v, %q", method, noted, c.Enrolling, restricted)
+			}
+		}
+		must(b.t, b.db.InTx(ctx, func(tx *database.Tx) error { return b.sessions.Restrict(ctx, tx, c, c.User, c.SignIn) }))
+		enrolled("plain_email", "")
+		enrolled("authenticator", "authenticator")
 	})
 }
 
