@@ -37,6 +37,9 @@ type Session struct {
 	UpdatedAt clock.Time
 	Anonymous bool
 
+	// TokenHash is what the token of the request is stored as; empty without a
+	// row.
+	TokenHash []byte
 	// Renewed is a new token that the answer has to deliver to the browser;
 	// empty when the one it has stays good.
 	Renewed secret.String

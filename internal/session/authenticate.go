@@ -44,8 +44,9 @@ func (s *Service) identify(ctx context.Context, c *access.Caller, d *deployment.
 		c.Session = session
 		return nil
 	}
+	hash := secret.Hash(token)
 	row, err := s.queries.FindCaller(ctx, FindCallerParams{
-		Hash: secret.Hash(token), DeploymentID: d.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife()),
+		Hash: hash, DeploymentID: d.ID, Now: now, ActiveSince: now.Add(-d.Settings.Auth.IdleLife()),
 		OrganizationID: tenant.Organization, WorkspaceID: tenant.Workspace,
 	})
 	if database.IsNoRows(err) {
@@ -54,7 +55,10 @@ func (s *Service) identify(ctx context.Context, c *access.Caller, d *deployment.
 	if err != nil {
 		return err
 	}
-	c.Session = access.Session{ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, RotatedAt: row.RotatedAt, AttemptsEndAt: row.AttemptsEndAt}
+	c.Session = access.Session{
+		ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
+		TokenHash: hash, RotatedAt: row.RotatedAt, AttemptsEndAt: row.AttemptsEndAt,
+	}
 	if row.UserID == 0 {
 		return nil
 	}

@@ -56,10 +56,12 @@ func (s *Service) EndAll(ctx context.Context, tx *database.Tx, c *access.Caller,
 }
 
 // end ends sign-ins, and with every one of a person what they have begun, and
-// with them the tokens of browsers that nobody is
-// signed in to any more. The caller's browser gets a new token when it is
-// signed out by this.
+// with them the tokens of browsers that nobody is signed in to any more. The
+// caller's browser gets a new token when it is signed out by this.
 func (s *Service) end(ctx context.Context, tx *database.Tx, c *access.Caller, d *deployment.Deployment, which EndSignInsOfUserParams) (int, error) {
+	if err := s.hold(ctx, tx, c); err != nil {
+		return 0, err
+	}
 	q := New(tx)
 	if which.Every {
 		if err := q.EndAttemptsOfUser(ctx, EndAttemptsOfUserParams{UserID: which.UserID, Now: which.Now}); err != nil {
@@ -86,6 +88,7 @@ func (s *Service) end(ctx context.Context, tx *database.Tx, c *access.Caller, d 
 }
 
 // Renew gives the caller's browser a new token. The old ones are dead at once.
+// It comes after what holds the caller's token: Begin, or the end of sign-ins.
 func (s *Service) Renew(ctx context.Context, tx *database.Tx, c *access.Caller, d *deployment.Deployment) error {
 	if err := New(tx).ExpireTokens(ctx, ExpireTokensParams{SessionID: c.Session.ID, Now: tx.Now}); err != nil {
 		return err

@@ -38,6 +38,9 @@ func (s *Service) SecondFactor(ctx context.Context, tx *database.Tx, person id.U
 // Any other sign-in of the person that was held back ends: from now on it has to
 // prove the factor.
 func (s *Service) Enrolled(ctx context.Context, tx *database.Tx, c *access.Caller, d *deployment.Deployment, method string) error {
+	if err := s.hold(ctx, tx, c); err != nil {
+		return err
+	}
 	q := New(tx)
 	held, err := q.RestrictedSignIns(ctx, RestrictedSignInsParams{UserID: c.User, Spared: int64(c.SignIn)})
 	if err != nil {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/api"
@@ -78,37 +79,40 @@ func (s *Service) switchSignIn(ctx context.Context, in switchSignInInput) (View,
 	if err != nil {
 		return View{}, err
 	}
-	live, err := s.SignIns(ctx, s.db, caller)
+	newest := caller.Session.RotatedAt == 0
+	err = s.db.InTx(ctx, func(tx *database.Tx) error {
+		// In a browser where somebody else has signed in meanwhile, an older
+		// token decides nothing.
+		if err := s.hold(ctx, tx, caller); err != nil {
+			return err
+		}
+		if caller.Session.RotatedAt != 0 && (newest || caller.SignIn == 0) {
+			return access.ErrNotFound
+		}
+		live, err := s.SignIns(ctx, tx, caller)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(live, func(a Active) bool { return a.SignIn == in.SignInID })
+		if i < 0 {
+			return access.ErrNotFound
+		}
+		to := live[i]
+		if err := New(tx).SetActiveSignIn(ctx, SetActiveSignInParams{ID: caller.Session.ID, ActiveSigninID: to.SignIn, Now: tx.Now}); err != nil {
+			return err
+		}
+		if err := event.Emit(ctx, tx, event.Event{
+			Name: "user.switched_to", Subject: int64(to.User), Data: map[string]any{"signin_id": to.SignIn},
+		}); err != nil {
+			return err
+		}
+		tx.AfterCommit(func() { caller.SignIn, caller.User, caller.Enrolling = to.SignIn, to.User, to.Enrolling })
+		return s.rotate(ctx, tx, caller, caller.Session.ID, d, grace)
+	})
 	if err != nil {
 		return View{}, err
 	}
-	for _, one := range live {
-		if one.SignIn != in.SignInID {
-			continue
-		}
-		err := s.db.InTx(ctx, func(tx *database.Tx) error {
-			// In a browser where somebody else has signed in meanwhile, an older
-			// token decides nothing.
-			if caller.Session.RotatedAt != 0 && caller.SignIn == 0 {
-				return access.ErrNotFound
-			}
-			if err := New(tx).SetActiveSignIn(ctx, SetActiveSignInParams{ID: caller.Session.ID, ActiveSigninID: one.SignIn, Now: tx.Now}); err != nil {
-				return err
-			}
-			if err := event.Emit(ctx, tx, event.Event{
-				Name: "user.switched_to", Subject: int64(one.User), Data: map[string]any{"signin_id": one.SignIn},
-			}); err != nil {
-				return err
-			}
-			tx.AfterCommit(func() { caller.SignIn, caller.User, caller.Enrolling = one.SignIn, one.User, one.Enrolling })
-			return s.rotate(ctx, tx, caller, caller.Session.ID, d, grace)
-		})
-		if err != nil {
-			return View{}, err
-		}
-		return s.View(ctx, caller, Including{})
-	}
-	return View{}, access.ErrNotFound
+	return s.View(ctx, caller, Including{})
 }
 
 // storedSession is the caller with a session that has a row; an anonymous one
@@ -136,6 +140,9 @@ func (s *Service) signOut(ctx context.Context, in signOutInput) (View, error) {
 		return View{}, err
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
+		if err := s.hold(ctx, tx, caller); err != nil {
+			return err
+		}
 		q := New(tx)
 		ended, err := q.EndSignIns(ctx, EndSignInsParams{
 			SessionID: caller.Session.ID, SigninID: in.SignInID, Every: in.SignInID == 0, Before: seenUntil(caller), Now: tx.Now,

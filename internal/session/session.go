@@ -56,6 +56,9 @@ func (s *Service) Locate(places *place.File) { s.places = places }
 // one: whoever holds the newer token may be somebody else. The caller's session
 // changes when the transaction has committed; the result is its id.
 func (s *Service) Begin(ctx context.Context, tx *database.Tx, c *access.Caller, d *deployment.Deployment) (id.Session, error) {
+	if err := s.hold(ctx, tx, c); err != nil {
+		return 0, err
+	}
 	if c.Session.ID != 0 && !c.Session.Anonymous && c.Session.RotatedAt == 0 {
 		return c.Session.ID, nil
 	}
@@ -68,9 +71,30 @@ func (s *Service) Begin(ctx context.Context, tx *database.Tx, c *access.Caller, 
 	if err != nil {
 		return 0, err
 	}
-	began.Renewed = token
+	began.Renewed, began.TokenHash = token, secret.Hash(token)
 	tx.AfterCommit(func() { c.Session = began })
 	return began.ID, nil
+}
+
+// dead is when a token was replaced that works no more: it sees no sign-in.
+const dead = clock.Time(1)
+
+// hold keeps the caller's token from being replaced until the transaction ends,
+// and notes when that has happened since the request began: its body takes the
+// time it likes, and a password its own. Whatever gives out tokens holds the
+// caller's before it changes anything.
+func (s *Service) hold(ctx context.Context, tx *database.Tx, c *access.Caller) error {
+	if c.Session.ID == 0 || c.Session.Anonymous || c.Session.RotatedAt != 0 {
+		return nil
+	}
+	rotated, err := New(tx).HoldToken(ctx, HoldTokenParams{Hash: c.Session.TokenHash, Now: tx.Now})
+	if database.IsNoRows(err) {
+		rotated, err = dead, nil
+	}
+	if err == nil {
+		c.Session.RotatedAt = rotated
+	}
+	return err
 }
 
 // rotate gives the session a new token; the old ones work for the time of
@@ -89,7 +113,9 @@ func (s *Service) rotate(ctx context.Context, tx *database.Tx, c *access.Caller,
 		return err
 	}
 	now := tx.Now
-	tx.AfterCommit(func() { c.Session.Renewed, c.Session.UpdatedAt = token, now })
+	tx.AfterCommit(func() {
+		c.Session.Renewed, c.Session.TokenHash, c.Session.UpdatedAt = token, secret.Hash(token), now
+	})
 	return nil
 }
 

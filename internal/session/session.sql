@@ -32,6 +32,11 @@ INSERT INTO sessions (id, deployment_id, created_at, updated_at) VALUES (@id, @d
 -- name: InsertToken :exec
 INSERT INTO session_tokens (hash, session_id, created_at, expires_at) VALUES (@hash, @session_id, @now, @expires_at);
 
+-- name: HoldToken :one
+-- Whoever else is about to give the session another token waits. No row when
+-- the token is dead.
+SELECT rotated_at FROM session_tokens WHERE hash = @hash AND expires_at > @now FOR UPDATE;
+
 -- name: RotateTokens :exec
 UPDATE session_tokens SET rotated_at = @now, expires_at = @expires_at
 WHERE session_id = @session_id AND rotated_at IS NULL AND session_tokens.expires_at > @now;

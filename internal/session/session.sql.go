@@ -475,6 +475,24 @@ func (q *Queries) HasSignedIn(ctx context.Context, arg HasSignedInParams) (bool,
 	return exists, err
 }
 
+const holdToken = `-- name: HoldToken :one
+SELECT rotated_at FROM session_tokens WHERE hash = $1 AND expires_at > $2 FOR UPDATE
+`
+
+type HoldTokenParams struct {
+	Hash []byte
+	Now  clock.Time
+}
+
+// Whoever else is about to give the session another token waits. No row when
+// the token is dead.
+func (q *Queries) HoldToken(ctx context.Context, arg HoldTokenParams) (clock.Time, error) {
+	row := q.db.QueryRow(ctx, holdToken, arg.Hash, arg.Now)
+	var rotated_at clock.Time
+	err := row.Scan(&rotated_at)
+	return rotated_at, err
+}
+
 const insertSession = `-- name: InsertSession :exec
 INSERT INTO sessions (id, deployment_id, created_at, updated_at) VALUES ($1, $2, $3, $3)
 `
