@@ -119,6 +119,12 @@ func (s *Service) rotate(ctx context.Context, tx *database.Tx, c *access.Caller,
 	return nil
 }
 
+// Rotate is for whoever has seen a part of a sign-in proven, in the session that
+// Begin has named: what was proven is worth nothing to an older token.
+func (s *Service) Rotate(ctx context.Context, tx *database.Tx, c *access.Caller, session id.Session, d *deployment.Deployment) error {
+	return s.rotate(ctx, tx, c, session, d, grace)
+}
+
 func newToken(ctx context.Context, q *Queries, session id.Session, now clock.Time, d *deployment.Deployment) (secret.String, error) {
 	token := secret.Token()
 	return token, q.InsertToken(ctx, InsertTokenParams{

@@ -2,12 +2,15 @@ package signin
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/secret"
 	"github.com/guildhall-id/guildhall/internal/session"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
@@ -129,6 +132,47 @@ func TestProfileAfterSecondFactor(t *testing.T) {
 		second, restricted := o.noted(c)
 		if me := view.ActiveSignIn.User; !last(view).Completed || me.LastName != "Ana" || len(me.PhoneNumbers) != 1 || me.PhoneNumbers[0].Verified || second != byAuthenticator || restricted != "" {
 			o.t.Errorf("in the end %+v, on record %q, %q", me, second, restricted)
+		}
+	})
+}
+
+// planted is a caller with the token of a browser: whoever put it there.
+func (o *door) planted(token secret.String) *access.Caller {
+	o.t.Helper()
+	r := httptest.NewRequest("GET", "/session", nil)
+	r.AddCookie(&http.Cookie{Name: session.Cookie, Value: token.Reveal()})
+	found, err := o.sessions.Authenticate(r, access.Tenant{}, true)
+	must(o.t, err)
+	return found
+}
+
+// S20: whoever planted the token of a browser cannot take the last step of a
+// sign-in whose factors the victim has proven.
+func TestAPlantedTokenTakesNoLastStep(t *testing.T) {
+	each(t, func(o *door) {
+		r := o.guarded()
+		o.change(func(s *deployment.Settings) { s.Auth.LastName.Required = true })
+		o.exec("UPDATE users SET last_name = ''")
+		c := o.browser()
+		_, err := o.signIn(c, strategyCode, "mallory@example.com", "")
+		must(o.t, err)
+		token := c.Session.Renewed
+		inFlight := o.planted(token)
+
+		a := last(o.begin(c, r, strategyPassword))
+		o.proveAgain(c, r, byAuthenticator)
+		for name, mallory := range map[string]*access.Caller{"in flight": inFlight, "replaced": o.planted(token)} {
+			if _, err := o.complete(mallory, a.ID, form{first: "Mallory"}); !errors.Is(err, ErrBadAttempt) || mallory.User != 0 {
+				o.t.Errorf("%s: %v", name, err)
+			}
+			if live, err := o.sessions.SignIns(o.t.Context(), o.db, mallory); err != nil || len(live) != 0 {
+				o.t.Errorf("%s: %d sign-ins, %v", name, len(live), err)
+			}
+		}
+		view, err := o.complete(c, a.ID, form{first: "Ana"})
+		must(o.t, err)
+		if !last(view).Completed || c.User != r.id {
+			o.t.Errorf("the victim has %+v", last(view))
 		}
 	})
 }

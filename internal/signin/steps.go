@@ -167,8 +167,10 @@ func (s *Service) advance(ctx context.Context, tx *database.Tx, caller *access.C
 		FirstFactorAt: a.FirstFactorAt, SecondFactorAt: a.SecondFactorAt, SecondFactor: a.SecondFactor,
 		SecondMethods: a.SecondMethods, MissingFields: strings.Join(st.missing, separator), Now: tx.Now,
 	})
-	_, err = database.OrNotFound(row, err, ErrBadAttempt)
-	return err
+	if _, err = database.OrNotFound(row, err, ErrBadAttempt); err != nil {
+		return err
+	}
+	return s.sessions.Rotate(ctx, tx, caller, a.SessionID, d)
 }
 
 // complete signs the person of an attempt in.

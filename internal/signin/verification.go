@@ -69,10 +69,10 @@ func (a open) purpose() onetime.Purpose {
 }
 
 // findOpen is the attempt with an id, or the newest of the browser, if it is
-// this browser's, neither completed nor expired. kind is signin or signup; empty
-// looks for a sign-in first.
+// this browser's, neither completed nor expired; a token that was replaced finds
+// none. kind is signin or signup; empty looks for a sign-in first.
 func (s *Service) findOpen(ctx context.Context, db database.DBTX, caller *access.Caller, attempt id.Subject, kind string) (open, error) {
-	if caller.Session.ID == 0 || caller.Session.Anonymous {
+	if caller.Session.ID == 0 || caller.Session.Anonymous || caller.Session.RotatedAt != 0 {
 		return open{}, ErrBadAttempt
 	}
 	q, now, newest := New(db), s.db.Now(), attempt == 0
