@@ -67,6 +67,9 @@ func (s *Service) end(ctx context.Context, tx *database.Tx, c *access.Caller, d 
 		if err := q.EndAttemptsOfUser(ctx, EndAttemptsOfUserParams{UserID: which.UserID, Now: which.Now}); err != nil {
 			return 0, err
 		}
+		if err := q.EndResetsOfUser(ctx, EndResetsOfUserParams{UserID: which.UserID, Now: which.Now}); err != nil {
+			return 0, err
+		}
 	}
 	ended, err := q.EndSignInsOfUser(ctx, which)
 	if err != nil || len(ended) == 0 {

@@ -251,6 +251,10 @@ RETURNING id;
 UPDATE signin_attempts SET expires_at = @now, updated_at = @now
 WHERE user_id = @user_id AND completed_at IS NULL AND expires_at > @now;
 
+-- name: EndResetsOfUser :exec
+-- Nor can what was begun to replace it.
+UPDATE password_resets SET used_at = @now WHERE user_id = @user_id AND used_at IS NULL;
+
 -- name: RestrictedSignIns :many
 -- The sign-ins of a person that wait for a second factor, but for the spared.
 SELECT id FROM signins

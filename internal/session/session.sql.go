@@ -188,6 +188,21 @@ func (q *Queries) EndOldestSignIns(ctx context.Context, arg EndOldestSignInsPara
 	return items, nil
 }
 
+const endResetsOfUser = `-- name: EndResetsOfUser :exec
+UPDATE password_resets SET used_at = $1 WHERE user_id = $2 AND used_at IS NULL
+`
+
+type EndResetsOfUserParams struct {
+	Now    clock.Time
+	UserID id.User
+}
+
+// Nor can what was begun to replace it.
+func (q *Queries) EndResetsOfUser(ctx context.Context, arg EndResetsOfUserParams) error {
+	_, err := q.db.Exec(ctx, endResetsOfUser, arg.Now, arg.UserID)
+	return err
+}
+
 const endSignInOfUser = `-- name: EndSignInOfUser :exec
 UPDATE signins SET ended_at = $1, updated_at = $1
 WHERE session_id = $2 AND user_id = $3 AND ended_at IS NULL

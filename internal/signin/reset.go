@@ -184,8 +184,7 @@ func (s *Service) resetPassword(ctx context.Context, in resetPasswordInput) (ses
 }
 
 func (s *Service) finishReset(ctx context.Context, tx *database.Tx, caller *access.Caller, d *deployment.Deployment, browser id.Session, reset id.PasswordReset, hash string) (session.Including, error) {
-	q := New(tx)
-	used, err := q.UseReset(ctx, UseResetParams{ID: reset, Now: tx.Now})
+	used, err := New(tx).UseReset(ctx, UseResetParams{ID: reset, Now: tx.Now})
 	if used, err = database.OrNotFound(used, err, ErrResetInvalid); err != nil {
 		return session.Including{}, err
 	}
@@ -193,9 +192,6 @@ func (s *Service) finishReset(ctx context.Context, tx *database.Tx, caller *acce
 		if errors.Is(err, ErrBadAttempt) {
 			err = ErrResetInvalid
 		}
-		return session.Including{}, err
-	}
-	if err := q.EndResetsOfUser(ctx, EndResetsOfUserParams{UserID: used.UserID, Now: tx.Now}); err != nil {
 		return session.Including{}, err
 	}
 	if err := user.ReplacePassword(ctx, tx, used.UserID, hash); err != nil {

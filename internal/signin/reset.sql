@@ -22,9 +22,5 @@ UPDATE password_resets SET used_at = @now
 WHERE id = @id AND used_at IS NULL AND token_expires_at > @now
 RETURNING user_id, email;
 
--- name: EndResetsOfUser :exec
--- A new password makes every other wish of the person void.
-UPDATE password_resets SET used_at = @now WHERE user_id = @user_id AND used_at IS NULL;
-
 -- name: DeleteResets :exec
 DELETE FROM password_resets WHERE id < @before;

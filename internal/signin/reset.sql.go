@@ -21,21 +21,6 @@ func (q *Queries) DeleteResets(ctx context.Context, before id.PasswordReset) err
 	return err
 }
 
-const endResetsOfUser = `-- name: EndResetsOfUser :exec
-UPDATE password_resets SET used_at = $1 WHERE user_id = $2 AND used_at IS NULL
-`
-
-type EndResetsOfUserParams struct {
-	Now    clock.Time
-	UserID id.User
-}
-
-// A new password makes every other wish of the person void.
-func (q *Queries) EndResetsOfUser(ctx context.Context, arg EndResetsOfUserParams) error {
-	_, err := q.db.Exec(ctx, endResetsOfUser, arg.Now, arg.UserID)
-	return err
-}
-
 const insertReset = `-- name: InsertReset :exec
 INSERT INTO password_resets (id, deployment_id, session_id, user_id, email, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)

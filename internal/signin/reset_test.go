@@ -12,6 +12,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/onetime"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/session"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
@@ -166,6 +167,29 @@ func TestResetsAreBound(t *testing.T) {
 		o.clock.Add(onetime.Life.Milliseconds())
 		if _, err := o.forgot(c, "ana@example.com", code); err == nil {
 			o.t.Error("a code after its time")
+		}
+	})
+}
+
+// S13: who changes the password ends what others have begun to reset, whether
+// they have the token already or only the code.
+func TestANewPasswordEndsResets(t *testing.T) {
+	each(t, func(o *door) {
+		o.account("ana@example.com")
+		owner, withToken, withCode := o.browser(), o.browser(), o.browser()
+		_, err := o.signIn(owner, strategyPassword, "ana@example.com", password)
+		must(o.t, err)
+		token := o.resetToken(withToken, "ana@example.com")
+		_, err = o.forgot(withCode, "ana@example.com", "")
+		must(o.t, err)
+		code := o.mailed("ana@example.com").Code
+
+		must(o.t, o.db.InTx(o.as(owner), func(tx *database.Tx) error { return o.sessions.EndOthers(o.as(owner), tx, owner, o.d) }))
+		if _, err := o.reset(withToken, token, newPassword); !errors.Is(err, ErrResetInvalid) || withToken.User != 0 {
+			o.t.Errorf("an earlier token: %v", err)
+		}
+		if _, err := o.forgot(withCode, "ana@example.com", code); !errors.Is(err, onetime.ErrInvalid) {
+			o.t.Errorf("an earlier code: %v", err)
 		}
 	})
 }
