@@ -48,6 +48,11 @@ func maskedPhone(typed string) string {
 	return "*****" + typed[max(0, len(typed)-4):]
 }
 
+// numberKey is what the codes to a number are counted by: its digits as they
+// were typed, since whose they are must not tell, without the zeros that may be
+// dialled before them.
+func numberKey(typed string) string { return strings.TrimLeft(typed, "+0") }
+
 // sendMail mails a new code for the current step of an attempt, in place of an
 // older one. Only at the beginning of a sign-in is there something to hide:
 // whether anybody is known who is to get it.
@@ -96,7 +101,7 @@ func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.D
 // sendSignUpText sends the code that proves the number of a sign-up.
 func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	to := user.Phone(a.signUp.PhoneNumber)
-	if err := allowIn(ctx, tx, s.addresses, string(to)); err != nil {
+	if err := allowIn(ctx, tx, s.addresses, numberKey(string(to))); err != nil {
 		return Prepared{}, err
 	}
 	text, err := s.sendText(ctx, tx, d, a, to)
@@ -111,7 +116,7 @@ func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deploy
 // number is reached must not tell that it is known, so it is no error.
 func (s *Service) sendSignInText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	typed := a.signIn.Identifier
-	if err := allowIn(ctx, tx, s.addresses, typed); err != nil { // by what was typed: whose it is must not tell
+	if err := allowIn(ctx, tx, s.addresses, numberKey(typed)); err != nil {
 		return Prepared{}, err
 	}
 	to, owner, err := user.FindByPhoneDigits(ctx, tx, d.ID, typed)
@@ -120,7 +125,7 @@ func (s *Service) sendSignInText(ctx context.Context, tx *database.Tx, d *deploy
 	}
 	queue := s.outbox.QueueText
 	if err != nil || owner != a.signIn.UserID {
-		to, queue = user.Phone("+"+strings.TrimLeft(strings.TrimPrefix(typed, "+"), "0")), s.outbox.PretendText
+		to, queue = user.Phone("+"+numberKey(typed)), s.outbox.PretendText
 	}
 	text, err := s.sendText(ctx, tx, d, a, to)
 	if err != nil {

@@ -49,7 +49,7 @@ func (s *Service) sendSecond(ctx context.Context, tx *database.Tx, d *deployment
 	if err := noteAddress(ctx, tx, a.signIn, string(phones[i])); err != nil {
 		return Prepared{}, err
 	}
-	if err := allowIn(ctx, tx, s.addresses, string(phones[i])); err != nil {
+	if err := allowIn(ctx, tx, s.addresses, numberKey(string(phones[i]))); err != nil {
 		return Prepared{}, err
 	}
 	text, err := s.sendText(ctx, tx, d, a, phones[i])

@@ -52,6 +52,32 @@ func (o *door) attack(identifier string) {
 	}
 }
 
+// S8: however many zeros are put before a number, its codes are counted
+// together.
+func TestSpellingsShareTheCodesOfANumber(t *testing.T) {
+	eachLimited(t, three, func(o *door) {
+		o.everything()
+		o.withPhone(o.settle("ana"), "+41791234567")
+		for name, spellings := range map[string][]string{
+			"national":      {"791234567", "0791234567", "00791234567", "(000) 79 123 45 67"},
+			"international": {"+41791234567", "41791234567", "041791234567", "+41 79 123 45 67"},
+		} {
+			for i, spelling := range spellings {
+				c := from(o.browser(), fmt.Sprintf("203.0.113.%d", i))
+				_, err := o.signInBy(c, spelling, "")
+				must(o.t, err)
+				_, err = o.prepare(c, strategyPhone, "")
+				if i < 3 {
+					must(o.t, err)
+				} else if !errors.Is(err, ErrTooManyTries) {
+					o.t.Errorf("%s, the fourth code: %v", name, err)
+				}
+			}
+			o.clock.Add(time.Hour.Milliseconds())
+		}
+	})
+}
+
 // S16: during an attack the person's known browsers still sign in, and the
 // block ends by itself.
 func TestAnAttackDoesNotLockTheVictimOut(t *testing.T) {
