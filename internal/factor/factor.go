@@ -6,7 +6,6 @@ package factor
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
@@ -42,7 +41,7 @@ const (
 
 // Limits are how often one person may try.
 type Limits struct {
-	Tries limit.Rate // codes that are entered, authenticators and codes that are made; each by itself
+	Tries limit.Rate // authenticators that are made, codes that prove one, backup codes that are made; each by itself
 }
 
 // Service keeps the second factors.
@@ -120,12 +119,9 @@ func (has EnrolledRow) factor(d *deployment.Deployment) bool {
 
 // Check uses up a code of a person, and says by which of their methods it was
 // right. It reports as wrong why it was not; err is a failure of the check
-// itself. The transaction may commit either way.
+// itself. The transaction may commit either way. Guesses are counted by the
+// caller, who knows in which browser they are made.
 func (s *Service) Check(ctx context.Context, tx *database.Tx, d *deployment.Deployment, person id.User, code string) (method string, wrong *fault.Error, err error) {
-	if err := s.allow(person, "code"); err != nil {
-		refusal, _ := errors.AsType[*fault.Error](err)
-		return "", refusal, nil
-	}
 	methods, err := s.Methods(ctx, tx, d, person)
 	if err != nil {
 		return "", nil, err

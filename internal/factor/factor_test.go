@@ -359,18 +359,16 @@ func TestStepUp(t *testing.T) {
 func TestTriesAreLimited(t *testing.T) {
 	each(t, func(t *testing.T, o *desk) {
 		ana, ben := o.somebody("ana"), o.somebody("ben")
-		_, k := o.enrol(ana)
-		_, l := o.enrol(ben)
+		made := o.begin(ana)
+		k := key(made.TOTPSecret)
 		o.tries = limit.New(limit.Rate{Count: 3, Per: time.Minute}, func() time.Time { return time.UnixMilli(o.clock.Load()) })
 		for range 3 {
-			_, err := o.check(ana.User, "000000")
-			refuses(t, "a guess", err, ErrWrongCode)
+			refuses(t, "a guess", o.verify(ana, made.ID, "000000", "000000"), ErrWrongCodes)
 		}
-		_, err := o.check(ana.User, o.shows(k, 0))
-		refuses(t, "the fourth", err, ErrTooManyTries)
-		o.accepts(ben.User, o.shows(l, 0), ByAuthenticator)
+		refuses(t, "the fourth", o.verify(ana, made.ID, o.shows(k, -1), o.shows(k, 0)), ErrTooManyTries)
+		o.enrol(ben)
 		o.pass(time.Minute)
-		o.accepts(ana.User, o.shows(k, 0), ByAuthenticator)
+		must(t, o.verify(ana, made.ID, o.shows(k, -1), o.shows(k, 0)))
 	})
 }
 

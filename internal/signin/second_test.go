@@ -4,17 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/onetime"
+	"github.com/guildhall-id/guildhall/internal/platform/limit"
 	"github.com/guildhall-id/guildhall/internal/platform/throttle"
 	"github.com/guildhall-id/guildhall/internal/session"
 )
@@ -86,6 +89,27 @@ func TestSecondFactorsArePacedByAccount(t *testing.T) {
 		}
 		if !errors.Is(err, ErrTooManyTries) {
 			o.t.Errorf("the fourth guess: %v", err)
+		}
+	})
+}
+
+// S16: somebody who knows the password cannot use up the second factors of a
+// browser in which the person has signed in before, nor do right ones count.
+func TestGuessesOfSecondFactorsDoNotLockTheOwnerOut(t *testing.T) {
+	eachLimited(t, limit.Rate{Count: 8, Per: time.Hour}, func(o *door) {
+		r := o.guarded()
+		known := from(o.signedIn(r), "198.51.100.1")
+		for i := range 10 {
+			thief := from(o.browser(), fmt.Sprintf("203.0.113.%d", i))
+			o.begin(thief, r, strategyPassword)
+			if _, err := o.enterCode(thief, 0, "000000"); err == nil {
+				o.t.Fatal("a guess was right")
+			}
+		}
+		for i := range 10 {
+			known.Client.IP = netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
+			o.begin(known, r, strategyPassword)
+			o.proveAgain(known, r, byAuthenticator)
 		}
 	})
 }
