@@ -215,6 +215,30 @@ func TestUnknownAddressesLookTheSame(t *testing.T) {
 	})
 }
 
+// S14: a wrong password is as much work for nobody as for somebody, down to the
+// commit that writes it down.
+func TestWrongPasswordsCostTheSame(t *testing.T) {
+	each(t, func(o *door) {
+		o.account("ana@example.com")
+		for _, email := range []string{"ana@example.com", "nobody@example.com"} {
+			before := o.count("user.sign_in_failed")
+			if _, err := o.signIn(o.browser(), strategyPassword, email, "wrong password"); !errors.Is(err, ErrInvalidCredentials) {
+				o.t.Errorf("%s: %v", email, err)
+			}
+			if n := o.count("user.sign_in_failed") - before; n != 1 {
+				o.t.Errorf("%s: %d events", email, n)
+			}
+		}
+	})
+}
+
+// count is how many events of a name there are.
+func (o *door) count(name string) (n int64) {
+	o.t.Helper()
+	must(o.t, o.db.QueryRow(o.t.Context(), "SELECT count(*) FROM events WHERE name = $1", name).Scan(&n))
+	return n
+}
+
 // S15: five tries, shared by simultaneous guesses, and then not even the right
 // code works.
 func TestGuessesAreCounted(t *testing.T) {
