@@ -247,8 +247,9 @@ WHERE id = @id AND user_id = @user_id AND method <> @second_factor AND second_fa
 RETURNING id;
 
 -- name: EndAttemptsOfUser :exec
--- What was begun with an earlier secret cannot be completed.
-UPDATE signin_attempts SET expires_at = @now, updated_at = @now
+-- What was begun with an earlier secret cannot be completed, not even by a
+-- transaction that began before this one.
+UPDATE signin_attempts SET expires_at = created_at, updated_at = @now
 WHERE user_id = @user_id AND completed_at IS NULL AND expires_at > @now;
 
 -- name: EndResetsOfUser :exec

@@ -122,7 +122,7 @@ func (q *Queries) DeleteSessions(ctx context.Context, ids []int64) error {
 }
 
 const endAttemptsOfUser = `-- name: EndAttemptsOfUser :exec
-UPDATE signin_attempts SET expires_at = $1, updated_at = $1
+UPDATE signin_attempts SET expires_at = created_at, updated_at = $1
 WHERE user_id = $2 AND completed_at IS NULL AND expires_at > $1
 `
 
@@ -131,7 +131,8 @@ type EndAttemptsOfUserParams struct {
 	UserID id.User
 }
 
-// What was begun with an earlier secret cannot be completed.
+// What was begun with an earlier secret cannot be completed, not even by a
+// transaction that began before this one.
 func (q *Queries) EndAttemptsOfUser(ctx context.Context, arg EndAttemptsOfUserParams) error {
 	_, err := q.db.Exec(ctx, endAttemptsOfUser, arg.Now, arg.UserID)
 	return err

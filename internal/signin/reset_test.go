@@ -194,6 +194,47 @@ func TestANewPasswordEndsResets(t *testing.T) {
 	})
 }
 
+// S13: nor does a sign-in complete whose code is being checked while the
+// password changes, on a node whose transaction began first.
+func TestANewPasswordEndsSignInsUnderWay(t *testing.T) {
+	each(t, func(o *door) {
+		if o.db.Dialect() != database.PostgreSQL {
+			return // transactions take turns
+		}
+		o.account("ana@example.com")
+		owner, c := o.browser(), o.browser()
+		_, err := o.signIn(owner, strategyPassword, "ana@example.com", password)
+		must(o.t, err)
+		_, err = o.signIn(c, strategyCode, "ana@example.com", "")
+		must(o.t, err)
+		_, err = o.prepare(c, strategyCode, "")
+		must(o.t, err)
+		code := o.mailed("ana@example.com").Code
+
+		late := make(chan error, 1)
+		must(o.t, o.db.InTx(o.t.Context(), func(tx *database.Tx) error {
+			if _, err := tx.Exec(o.t.Context(), "UPDATE one_time_codes SET tries = tries"); err != nil {
+				return err
+			}
+			go func() {
+				_, err := o.enterCode(c, 0, code)
+				late <- err
+			}()
+			for waiting := int64(0); waiting == 0; time.Sleep(time.Millisecond) {
+				row := o.db.QueryRow(o.t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+				if err := row.Scan(&waiting); err != nil {
+					return err
+				}
+			}
+			o.clock.Add(1000)
+			return o.db.InTx(o.as(owner), func(tx *database.Tx) error { return o.sessions.EndOthers(o.as(owner), tx, owner, o.d) })
+		}))
+		if err := <-late; !errors.Is(err, ErrBadAttempt) || c.User != 0 {
+			o.t.Errorf("the code that was begun with the old password: %v", err)
+		}
+	})
+}
+
 // wrongCode is another code.
 func wrongCode(code string) string {
 	if code == "000000" {
