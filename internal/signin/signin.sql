@@ -17,8 +17,9 @@ WHERE id = @id AND session_id = @session_id AND steps = @was AND completed_at IS
 RETURNING id;
 
 -- name: CompleteSignUpAttempt :one
--- No row when another request has completed it already.
-UPDATE signup_attempts SET user_id = @user_id, completed_at = @now, updated_at = @now
+-- The password is the person's from now on. No row when another request has
+-- completed it already.
+UPDATE signup_attempts SET user_id = @user_id, password_hash = '', completed_at = @now, updated_at = @now
 WHERE id = @id AND session_id = @session_id AND steps = '' AND completed_at IS NULL
 RETURNING id;
 

@@ -152,7 +152,7 @@ func (q *Queries) CompleteSignInAttempt(ctx context.Context, arg CompleteSignInA
 }
 
 const completeSignUpAttempt = `-- name: CompleteSignUpAttempt :one
-UPDATE signup_attempts SET user_id = $1, completed_at = $2, updated_at = $2
+UPDATE signup_attempts SET user_id = $1, password_hash = '', completed_at = $2, updated_at = $2
 WHERE id = $3 AND session_id = $4 AND steps = '' AND completed_at IS NULL
 RETURNING id
 `
@@ -164,7 +164,8 @@ type CompleteSignUpAttemptParams struct {
 	SessionID id.Session
 }
 
-// No row when another request has completed it already.
+// The password is the person's from now on. No row when another request has
+// completed it already.
 func (q *Queries) CompleteSignUpAttempt(ctx context.Context, arg CompleteSignUpAttemptParams) (id.SignUpAttempt, error) {
 	row := q.db.QueryRow(ctx, completeSignUpAttempt,
 		arg.UserID,

@@ -215,6 +215,35 @@ func TestUnknownAddressesLookTheSame(t *testing.T) {
 	})
 }
 
+// The digest of a password is kept with the person alone: a sign-up gives it up
+// when it completes, or a day after it could have.
+func TestSignUpsKeepNoPasswords(t *testing.T) {
+	each(t, func(o *door) {
+		kept := func() (attempts, hashes int64) {
+			must(o.t, o.db.QueryRow(o.t.Context(), "SELECT count(*), count(NULLIF(password_hash, '')) FROM signup_attempts").Scan(&attempts, &hashes))
+			return attempts, hashes
+		}
+		o.account("ana@example.com")
+		if attempts, hashes := kept(); attempts != 1 || hashes != 0 {
+			o.t.Errorf("a completed sign-up keeps %d digests", hashes)
+		}
+		c := o.browser()
+		view, err := o.signUp(c, "bo@example.com")
+		must(o.t, err)
+		must(o.t, o.Sweep(o.t.Context()))
+		attempt := id.Subject(view.SignUpAttempts[0].ID)
+		_, err = o.enterCode(c, attempt, o.code(forSignUp, attempt))
+		must(o.t, err)
+		_, err = o.signUp(o.browser(), "cem@example.com")
+		must(o.t, err)
+		o.clock.Add((25 * time.Hour).Milliseconds())
+		must(o.t, o.Sweep(o.t.Context()))
+		if attempts, hashes := kept(); attempts != 0 || hashes != 0 {
+			o.t.Errorf("%d sign-ups and %d digests are left", attempts, hashes)
+		}
+	})
+}
+
 // S14: a wrong password is as much work for nobody as for somebody, down to the
 // commit that writes it down.
 func TestWrongPasswordsCostTheSame(t *testing.T) {
