@@ -100,6 +100,46 @@ func TestAPlantedTokenInFlightNeverSeesTheSignIn(t *testing.T) {
 	})
 }
 
+// S20 and R6: what is over is over also on a node whose clock is behind that of
+// the node that ended it.
+func TestReplacedAndDeadTokensWhereClocksDiffer(t *testing.T) {
+	const apart = 90 * time.Second
+	each(t, deployment.Production, func(b *bench) {
+		n := b.node()
+		planted, _ := n.enter("", b.somebody("mallory"))
+		b.advance(time.Hour)
+		change := func(token string, f func(ctx context.Context, tx *database.Tx, c *access.Caller) error) string {
+			b.t.Helper()
+			c := n.call(cookie(token))
+			ctx := access.WithCaller(context.Background(), c)
+			must(b.t, n.db.InTx(ctx, func(tx *database.Tx) error { return f(ctx, tx, c) }))
+			return c.Session.Renewed.Reveal()
+		}
+		proven := change(planted, func(ctx context.Context, tx *database.Tx, c *access.Caller) error {
+			return n.sessions.Rotate(ctx, tx, c, c.Session.ID, n.d)
+		})
+		b.advance(-apart)
+		held, _ := n.enter(proven, b.person)
+		for _, one := range n.view(planted).SignIns {
+			if one.UserID == b.person {
+				b.t.Error("the replaced token sees a sign-in that began after it by a slower clock")
+			}
+		}
+		if n.signedIn(planted) == b.person || n.signedIn(held) != b.person {
+			b.t.Error("the replaced token is signed in, or the newest is not")
+		}
+
+		b.advance(apart)
+		renewed := change(held, func(ctx context.Context, tx *database.Tx, c *access.Caller) error {
+			return n.sessions.Renew(ctx, tx, c, n.d)
+		})
+		b.advance(-apart)
+		if n.signedIn(held) != 0 || n.signedIn(renewed) != b.person {
+			b.t.Error("a dead token lives on by a slower clock")
+		}
+	})
+}
+
 // Where a browser has one account, it has one also when two people sign in to
 // it at the same moment.
 func TestSimultaneousSignInsOfOneBrowser(t *testing.T) {

@@ -38,8 +38,10 @@ INSERT INTO session_tokens (hash, session_id, created_at, expires_at) VALUES (@h
 SELECT rotated_at FROM session_tokens WHERE hash = @hash AND expires_at > @now FOR UPDATE;
 
 -- name: RotateTokens :exec
+-- Also what another node has replaced whose clock is ahead: no replaced token
+-- may see what begins now.
 UPDATE session_tokens SET rotated_at = @now, expires_at = @expires_at
-WHERE session_id = @session_id AND rotated_at IS NULL AND session_tokens.expires_at > @now;
+WHERE session_id = @session_id AND (rotated_at IS NULL OR rotated_at > @now) AND session_tokens.expires_at > @now;
 
 -- name: DeleteExpiredTokens :exec
 DELETE FROM session_tokens WHERE expires_at < @before;
@@ -228,13 +230,14 @@ UPDATE sessions SET active_signin_id = NULL, updated_at = @now
 WHERE id = ANY(@sessions::bigint[]) AND active_signin_id = ANY(@signins::bigint[]);
 
 -- name: ExpireTokensOf :exec
--- The tokens of browsers in which nobody is signed in any more.
-UPDATE session_tokens SET expires_at = @now
-WHERE session_id = ANY(@sessions::bigint[]) AND expires_at > @now
+-- The tokens of browsers in which nobody is signed in any more. Their end is
+-- before now by every node's clock.
+UPDATE session_tokens SET expires_at = 0
+WHERE session_id = ANY(@sessions::bigint[]) AND session_tokens.expires_at > @now
     AND NOT EXISTS (SELECT 1 FROM signins i WHERE i.session_id = session_tokens.session_id AND i.ended_at IS NULL);
 
 -- name: ExpireTokens :exec
-UPDATE session_tokens SET expires_at = @now WHERE session_id = @session_id AND expires_at > @now;
+UPDATE session_tokens SET expires_at = 0 WHERE session_id = @session_id AND expires_at > @now;
 
 -- name: RestrictSignIn :exec
 UPDATE signins SET restricted_to = 'enrolment', updated_at = @now WHERE id = @id AND ended_at IS NULL;
@@ -248,8 +251,8 @@ RETURNING id;
 
 -- name: EndAttemptsOfUser :exec
 -- What was begun with an earlier secret cannot be completed, not even by a
--- transaction that began before this one.
-UPDATE signin_attempts SET expires_at = created_at, updated_at = @now
+-- transaction that began before this one, or by a slower clock.
+UPDATE signin_attempts SET expires_at = 0, updated_at = @now
 WHERE user_id = @user_id AND completed_at IS NULL AND expires_at > @now;
 
 -- name: EndResetsOfUser :exec

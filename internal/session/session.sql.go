@@ -122,7 +122,7 @@ func (q *Queries) DeleteSessions(ctx context.Context, ids []int64) error {
 }
 
 const endAttemptsOfUser = `-- name: EndAttemptsOfUser :exec
-UPDATE signin_attempts SET expires_at = created_at, updated_at = $1
+UPDATE signin_attempts SET expires_at = 0, updated_at = $1
 WHERE user_id = $2 AND completed_at IS NULL AND expires_at > $1
 `
 
@@ -132,7 +132,7 @@ type EndAttemptsOfUserParams struct {
 }
 
 // What was begun with an earlier secret cannot be completed, not even by a
-// transaction that began before this one.
+// transaction that began before this one, or by a slower clock.
 func (q *Queries) EndAttemptsOfUser(ctx context.Context, arg EndAttemptsOfUserParams) error {
 	_, err := q.db.Exec(ctx, endAttemptsOfUser, arg.Now, arg.UserID)
 	return err
@@ -313,33 +313,34 @@ func (q *Queries) EndSignInsOfUser(ctx context.Context, arg EndSignInsOfUserPara
 }
 
 const expireTokens = `-- name: ExpireTokens :exec
-UPDATE session_tokens SET expires_at = $1 WHERE session_id = $2 AND expires_at > $1
+UPDATE session_tokens SET expires_at = 0 WHERE session_id = $1 AND expires_at > $2
 `
 
 type ExpireTokensParams struct {
-	Now       clock.Time
 	SessionID id.Session
+	Now       clock.Time
 }
 
 func (q *Queries) ExpireTokens(ctx context.Context, arg ExpireTokensParams) error {
-	_, err := q.db.Exec(ctx, expireTokens, arg.Now, arg.SessionID)
+	_, err := q.db.Exec(ctx, expireTokens, arg.SessionID, arg.Now)
 	return err
 }
 
 const expireTokensOf = `-- name: ExpireTokensOf :exec
-UPDATE session_tokens SET expires_at = $1
-WHERE session_id = ANY($2::bigint[]) AND expires_at > $1
+UPDATE session_tokens SET expires_at = 0
+WHERE session_id = ANY($1::bigint[]) AND session_tokens.expires_at > $2
     AND NOT EXISTS (SELECT 1 FROM signins i WHERE i.session_id = session_tokens.session_id AND i.ended_at IS NULL)
 `
 
 type ExpireTokensOfParams struct {
-	Now      clock.Time
 	Sessions []int64
+	Now      clock.Time
 }
 
-// The tokens of browsers in which nobody is signed in any more.
+// The tokens of browsers in which nobody is signed in any more. Their end is
+// before now by every node's clock.
 func (q *Queries) ExpireTokensOf(ctx context.Context, arg ExpireTokensOfParams) error {
-	_, err := q.db.Exec(ctx, expireTokensOf, arg.Now, arg.Sessions)
+	_, err := q.db.Exec(ctx, expireTokensOf, arg.Sessions, arg.Now)
 	return err
 }
 
@@ -942,7 +943,7 @@ func (q *Queries) RestrictedSignIns(ctx context.Context, arg RestrictedSignInsPa
 
 const rotateTokens = `-- name: RotateTokens :exec
 UPDATE session_tokens SET rotated_at = $1, expires_at = $2
-WHERE session_id = $3 AND rotated_at IS NULL AND session_tokens.expires_at > $1
+WHERE session_id = $3 AND (rotated_at IS NULL OR rotated_at > $1) AND session_tokens.expires_at > $1
 `
 
 type RotateTokensParams struct {
@@ -951,6 +952,8 @@ type RotateTokensParams struct {
 	SessionID id.Session
 }
 
+// Also what another node has replaced whose clock is ahead: no replaced token
+// may see what begins now.
 func (q *Queries) RotateTokens(ctx context.Context, arg RotateTokensParams) error {
 	_, err := q.db.Exec(ctx, rotateTokens, arg.Now, arg.ExpiresAt, arg.SessionID)
 	return err
