@@ -90,6 +90,9 @@ func TestFilter(t *testing.T) {
 			"a person, since":               {event.Filter{People: []id.User{bo}, Since: at(3 * time.Hour)}, "organization.created"},
 			"before the first":              {event.Filter{Until: clock.At(time.Unix(1, 0))}, ""},
 			"after the last":                {event.Filter{Since: at(1000 * time.Hour)}, ""},
+			"since long before any id":      {event.Filter{Since: clock.At(noon.AddDate(-76, 0, 0)), Name: "keys.*"}, "keys.rotated"},
+			"until long after any id":       {event.Filter{Until: clock.At(noon.AddDate(80, 0, 0)), Name: "keys.*"}, "keys.rotated"},
+			"since long after any id":       {event.Filter{Since: clock.At(noon.AddDate(180, 0, 0))}, ""},
 		} {
 			test.filter.Deployment = 1
 			if got := strings.Join(names(t, db, test.filter), " "); got != test.want {

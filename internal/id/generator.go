@@ -47,7 +47,9 @@ func Next[T ~int64](g *Generator) T {
 	return T(tick>>sequenceBits<<(nodeBits+sequenceBits) | g.node<<sequenceBits | tick&sequence)
 }
 
-// Since is a lower bound of all ids made at t or later.
+// Since is a lower bound of all ids made at t or later, whatever t is: no id is
+// from before Epoch, nor from after the time that 41 bits can count to.
 func Since[T ~int64](t time.Time) T {
-	return T(t.Sub(Epoch).Milliseconds() << (nodeBits + sequenceBits))
+	const last = 1<<(63-nodeBits-sequenceBits) - 1
+	return T(min(max(t.Sub(Epoch).Milliseconds(), 0), last) << (nodeBits + sequenceBits))
 }
