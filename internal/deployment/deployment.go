@@ -94,8 +94,10 @@ func NewService(db *database.DB, mode Mode, publicURL string, key secret.Key) *S
 // keys, when there is none.
 func (s *Service) Ensure(ctx context.Context, name string) (*Deployment, error) {
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
-		q := New(tx)
-		row, err := q.FirstDeployment(ctx)
+		if err := s.takeTurn(ctx, tx); err != nil {
+			return err
+		}
+		row, err := New(tx).FirstDeployment(ctx)
 		if errors.Is(err, pgx.ErrNoRows) {
 			row.ID, err = s.create(ctx, tx, name)
 		}
@@ -108,6 +110,16 @@ func (s *Service) Ensure(ctx context.Context, name string) (*Deployment, error) 
 		return nil, fmt.Errorf("prepare the deployment: %w", err)
 	}
 	return s.Current(ctx)
+}
+
+// takeTurn has nodes that start, or rotate keys, at once see what the others
+// made; on SQLite they do anyhow.
+func (s *Service) takeTurn(ctx context.Context, tx *database.Tx) error {
+	if s.db.Dialect() != database.PostgreSQL {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('deployment', 0))")
+	return err
 }
 
 func (s *Service) create(ctx context.Context, tx *database.Tx, name string) (id.Deployment, error) {

@@ -191,7 +191,12 @@ func (s *Service) RotateKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.db.InTx(ctx, func(tx *database.Tx) error { return s.keys.ensure(ctx, tx, d.ID) })
+	return s.db.InTx(ctx, func(tx *database.Tx) error {
+		if err := s.takeTurn(ctx, tx); err != nil {
+			return err
+		}
+		return s.keys.ensure(ctx, tx, d.ID)
+	})
 }
 
 // publicPEM is the key as SubjectPublicKeyInfo (RFC 5280, section 4.1) in PEM.
