@@ -125,7 +125,6 @@ func (s *Service) takeTurn(ctx context.Context, tx *database.Tx) error {
 func (s *Service) create(ctx context.Context, tx *database.Tx, name string) (id.Deployment, error) {
 	q := New(tx)
 	deployment := database.NewID[id.Deployment](tx)
-	settings := defaults(name, s.publicURL)
 	orgRole := func(name, key string, p access.Permission) (id.OrganizationRole, InsertOrganizationRoleParams) {
 		role := database.NewID[id.OrganizationRole](tx)
 		return role, InsertOrganizationRoleParams{ID: role, DeploymentID: deployment, Name: name, NameKey: key, Permissions: access.Permissions{p}, Now: tx.Now}
@@ -136,13 +135,18 @@ func (s *Service) create(ctx context.Context, tx *database.Tx, name string) (id.
 	}
 	var orgRoles [2]InsertOrganizationRoleParams
 	var workspaceRoles [2]InsertWorkspaceRoleParams
-	b2b := &settings.B2B
+	// Nothing else is stored: whatever the operator does not change follows the
+	// defaults, which have the server's address of today.
+	var b2b B2BSettings
 	b2b.DefaultOrgCreatorRoleID, orgRoles[0] = orgRole("Admin", "admin", access.OrganizationAdmin)
 	b2b.DefaultOrgMemberRoleID, orgRoles[1] = orgRole("Member", "member", access.OrganizationMember)
 	b2b.DefaultWorkspaceCreatorRoleID, workspaceRoles[0] = workspaceRole("Admin", "admin", access.WorkspaceAdmin)
 	b2b.DefaultWorkspaceMemberRoleID, workspaceRoles[1] = workspaceRole("Member", "member", access.WorkspaceMember)
 
-	text, err := json.Marshal(settings)
+	text, err := json.Marshal(map[string]any{"b2b_settings": map[string]any{
+		"default_org_creator_role_id": b2b.DefaultOrgCreatorRoleID, "default_org_member_role_id": b2b.DefaultOrgMemberRoleID,
+		"default_workspace_creator_role_id": b2b.DefaultWorkspaceCreatorRoleID, "default_workspace_member_role_id": b2b.DefaultWorkspaceMemberRoleID,
+	}})
 	if err != nil {
 		return 0, err
 	}
