@@ -68,8 +68,8 @@ func (s *Service) join(ctx context.Context, tx *database.Tx, j joining) (id.Orga
 		return 0, ErrRoleNotFound
 	}
 	err = event.Emit(ctx, tx, event.Event{
-		Name: "organization.member.added", Organization: j.Organization, Subject: int64(membership),
-		Data: map[string]any{"user_id": j.User, "role_ids": j.Roles, "joined_by": j.By, "invitation_id": j.Invitation},
+		Name: "organization.member.added", Organization: j.Organization, Subject: int64(j.User),
+		Data: map[string]any{"membership_id": membership, "role_ids": j.Roles, "joined_by": j.By, "invitation_id": j.Invitation},
 	})
 	if err != nil || assigned == 0 || assigned == j.Into {
 		return membership, err
@@ -92,8 +92,8 @@ func (s *Service) assign(ctx context.Context, tx *database.Tx, j joining, member
 		return err
 	}
 	return event.Emit(ctx, tx, event.Event{
-		Name: "workspace.member.not_added", Organization: j.Organization, Workspace: workspace, Subject: int64(membership),
-		Data: map[string]any{"user_id": j.User, "reason": ErrSeats.Code},
+		Name: "workspace.member.not_added", Organization: j.Organization, Workspace: workspace, Subject: int64(j.User),
+		Data: map[string]any{"membership_id": membership, "reason": ErrSeats.Code},
 	})
 }
 
@@ -148,7 +148,7 @@ func (s *Service) joinWorkspace(ctx context.Context, tx *database.Tx, j workspac
 		return 0, ErrRoleNotFound
 	}
 	return membership, event.Emit(ctx, tx, event.Event{
-		Name: "workspace.member.added", Organization: j.Organization, Workspace: j.Workspace, Subject: int64(membership),
-		Data: map[string]any{"user_id": j.User, "role_ids": j.Roles},
+		Name: "workspace.member.added", Organization: j.Organization, Workspace: j.Workspace, Subject: int64(j.User),
+		Data: map[string]any{"membership_id": membership, "role_ids": j.Roles},
 	})
 }

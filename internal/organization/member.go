@@ -120,8 +120,8 @@ func (s *Service) endMembership(ctx context.Context, tx *database.Tx, organizati
 		name = "organization.member.left"
 	}
 	return event.Emit(ctx, tx, event.Event{
-		Name: name, Organization: organization, Subject: int64(m.ID),
-		Data: map[string]any{"user_id": m.UserID, "role_ids": roleIDs(roles), "workspace_ids": left},
+		Name: name, Organization: organization, Subject: int64(m.UserID),
+		Data: map[string]any{"membership_id": m.ID, "role_ids": roleIDs(roles), "workspace_ids": left},
 	})
 }
 

@@ -202,8 +202,8 @@ func (s *Service) changeRole(ctx context.Context, in memberRoleInput, change fun
 		}
 		after := viewsOf(view.Roles, func(r RoleView) id.OrganizationRole { return r.ID })
 		return event.Emit(ctx, tx, event.Event{
-			Name: name, Organization: in.OrganizationID, Subject: int64(m.ID),
-			Data: map[string]any{"user_id": m.UserID, "role_id": role.ID, "before": roleIDs(held), "after": after},
+			Name: name, Organization: in.OrganizationID, Subject: int64(m.UserID),
+			Data: map[string]any{"membership_id": m.ID, "role_id": role.ID, "before": roleIDs(held), "after": after},
 		})
 	})
 	return out, err

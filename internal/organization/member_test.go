@@ -170,7 +170,7 @@ func TestRemoveMember(t *testing.T) {
 			t.Error("the seats are not free")
 		}
 		refuses(t, h.leave(ben, acme), access.ErrNotFound)
-		if n := h.count(`SELECT COUNT(*) FROM events WHERE name = 'organization.member.removed' AND actor_id = $1 AND subject_id = $2`, mia.User, benAt); n != 1 {
+		if n := h.count(`SELECT COUNT(*) FROM events WHERE name = 'organization.member.removed' AND actor_id = $1 AND subject_id = $2`, mia.User, ben.User); n != 1 {
 			t.Errorf("%d events", n)
 		}
 		again := h.joins(ben, acme, b2b.DefaultOrgMemberRoleID)

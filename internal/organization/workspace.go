@@ -101,8 +101,8 @@ func (s *Service) endWorkspaceMembership(ctx context.Context, tx *database.Tx, m
 		name = "workspace.member.left"
 	}
 	return event.Emit(ctx, tx, event.Event{
-		Name: name, Organization: at.Organization, Workspace: at.ID, Subject: int64(m.ID),
-		Data: map[string]any{"user_id": m.UserID, "role_ids": workspaceRoleIDs(roles)},
+		Name: name, Organization: at.Organization, Workspace: at.ID, Subject: int64(m.UserID),
+		Data: map[string]any{"membership_id": m.ID, "role_ids": workspaceRoleIDs(roles)},
 	})
 }
 

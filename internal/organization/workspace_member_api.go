@@ -153,8 +153,8 @@ func (s *Service) changeWorkspaceRole(ctx context.Context, in workspaceMemberRol
 		}
 		after := viewsOf(view.Roles, func(r WorkspaceRoleView) id.WorkspaceRole { return r.ID })
 		return event.Emit(ctx, tx, event.Event{
-			Name: name, Organization: at.Organization, Workspace: at.ID, Subject: int64(m.ID),
-			Data: map[string]any{"user_id": m.UserID, "role_id": role.ID, "before": workspaceRoleIDs(held), "after": after},
+			Name: name, Organization: at.Organization, Workspace: at.ID, Subject: int64(m.UserID),
+			Data: map[string]any{"membership_id": m.ID, "role_id": role.ID, "before": workspaceRoleIDs(held), "after": after},
 		})
 	})
 	return out, err
