@@ -36,7 +36,7 @@ func (c *auditCommand) Run(out io.Writer) (err error) {
 		return settingsError{err}
 	}
 	ctx := context.Background()
-	db, _, current, err := c.deployments(ctx, "")
+	db, _, current, err := c.deployments(ctx)
 	if err != nil {
 		return err
 	}

@@ -44,12 +44,12 @@ func (f databaseFlags) open(ctx context.Context) (*database.DB, error) {
 
 // deployments opens the database and knows its deployment. Nothing that needs
 // the server's key can be done with it.
-func (f databaseFlags) deployments(ctx context.Context, publicURL string) (*database.DB, *deployment.Service, *deployment.Deployment, error) {
+func (f databaseFlags) deployments(ctx context.Context) (*database.DB, *deployment.Service, *deployment.Deployment, error) {
 	db, err := f.open(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	service := deployment.NewService(db, deployment.Staging, publicURL, secret.Key{})
+	service := deployment.NewService(db, deployment.Staging, "", secret.Key{})
 	current, err := service.Current(ctx)
 	if err != nil {
 		err = fmt.Errorf("this database has not been prepared by guildhall serve: %w", err)

@@ -19,21 +19,15 @@ type deploymentCommand struct {
 	Set deploymentSetCommand `cmd:"" help:"Change settings. Running servers follow within a second."`
 }
 
-// deploymentFlags are those of both commands.
-type deploymentFlags struct {
-	databaseFlags `embed:""`
-	PublicURL     string `default:"http://127.0.0.1:8080" help:"Origin of the server: the settings that were never stored have their defaults from it."`
-}
-
 type deploymentGetCommand struct {
-	deploymentFlags `embed:""`
-	Path            string `arg:"" optional:"" help:"A setting or a group, as auth_settings.first_factor. Default: all of them."`
+	databaseFlags `embed:""`
+	Path          string `arg:"" optional:"" help:"A setting or a group, as auth_settings.first_factor. Default: all of them."`
 }
 
 // Run prints a text plainly and anything else as JSON.
 func (c *deploymentGetCommand) Run(out io.Writer) (err error) {
 	ctx := context.Background()
-	db, _, current, err := c.deployments(ctx, c.PublicURL)
+	db, _, current, err := c.deployments(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,9 +49,9 @@ func (c *deploymentGetCommand) Run(out io.Writer) (err error) {
 }
 
 type deploymentSetCommand struct {
-	deploymentFlags `embed:""`
-	DryRun          bool     `env:"-" help:"Check and print the changes, and write nothing."`
-	Settings        []string `arg:"" name:"path=value" help:"A setting and its new value, JSON or plain text, as auth_settings.first_factor=email_otp. Several are set together."`
+	databaseFlags `embed:""`
+	DryRun        bool     `env:"-" help:"Check and print the changes, and write nothing."`
+	Settings      []string `arg:"" name:"path=value" help:"A setting and its new value, JSON or plain text, as auth_settings.first_factor=email_otp. Several are set together."`
 }
 
 // Run prints every change as old → new.
@@ -67,7 +61,7 @@ func (c *deploymentSetCommand) Run(out io.Writer) (err error) {
 		return settingsError{err}
 	}
 	ctx := context.Background()
-	db, service, current, err := c.deployments(ctx, c.PublicURL)
+	db, service, current, err := c.deployments(ctx)
 	if err != nil {
 		return err
 	}

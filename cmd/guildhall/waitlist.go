@@ -47,7 +47,7 @@ const waitlistColumns = "%-24s  %-10s  %-40s  %s\n"
 // Run prints as it reads.
 func (c *waitlistListCommand) Run(out io.Writer) (err error) {
 	ctx := context.Background()
-	db, _, current, err := c.deployments(ctx, "")
+	db, _, current, err := c.deployments(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (c *waitlistApproveCommand) Run(out io.Writer) (err error) {
 		return settingsError{err}
 	}
 	ctx := context.Background()
-	db, _, current, err := c.deployments(ctx, "")
+	db, _, current, err := c.deployments(ctx)
 	if err != nil {
 		return err
 	}

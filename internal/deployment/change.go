@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -64,11 +65,11 @@ func (s *Service) edit(ctx context.Context, store bool, change func(*Settings) e
 		if err != nil {
 			return fmt.Errorf("read the deployment: %w", err)
 		}
-		before, err := s.settings(row.Name, row.Settings)
+		before, err := s.settings(row)
 		if err != nil {
 			return err
 		}
-		after, err := s.settings(row.Name, row.Settings)
+		after, err := s.settings(row)
 		if err != nil {
 			return err
 		}
@@ -154,9 +155,9 @@ func differences(before, after Settings) (changed []Difference, err error) {
 
 // settings reads the text of a row. Settings that were added since it was
 // written have their defaults.
-func (s *Service) settings(name, text string) (Settings, error) {
-	settings := defaults(name, s.publicURL)
-	if err := json.Unmarshal([]byte(text), &settings); err != nil {
+func (s *Service) settings(row Row) (Settings, error) {
+	settings := defaults(row.Name, cmp.Or(s.publicURL, row.PublicURL))
+	if err := json.Unmarshal([]byte(row.Settings), &settings); err != nil {
 		return settings, fmt.Errorf("read the deployment's settings: %w", err)
 	}
 	return settings, nil

@@ -4,6 +4,7 @@
 package deployment
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -85,7 +86,9 @@ type Service struct {
 // maxAge bounds how long a changed setting may go unnoticed.
 const maxAge = time.Second
 
-// NewService serves the deployment of db at publicURL. Call Ensure before the rest.
+// NewService serves the deployment of db at publicURL. Call Ensure before the
+// rest. A program that works beside the server gives no address: then it is the
+// one of the last Ensure.
 func NewService(db *database.DB, mode Mode, publicURL string, key secret.Key) *Service {
 	return &Service{db: db, queries: New(db), mode: mode, publicURL: publicURL, keys: newKeys(db, key.For("signing keys"))}
 }
@@ -100,6 +103,9 @@ func (s *Service) Ensure(ctx context.Context, name string) (*Deployment, error) 
 		row, err := New(tx).FirstDeployment(ctx)
 		if errors.Is(err, pgx.ErrNoRows) {
 			row.ID, err = s.create(ctx, tx, name)
+		}
+		if err == nil && row.PublicURL != s.publicURL {
+			err = New(tx).UpdatePublicURL(ctx, UpdatePublicURLParams{ID: row.ID, PublicURL: s.publicURL})
 		}
 		if err != nil {
 			return err
@@ -173,10 +179,10 @@ func (s *Service) Current(ctx context.Context) (*Deployment, error) {
 		return s.cached, nil
 	}
 	d := &Deployment{
-		ID: row.ID, Name: row.Name, Mode: s.mode, PublicURL: s.publicURL,
+		ID: row.ID, Name: row.Name, Mode: s.mode, PublicURL: cmp.Or(s.publicURL, row.PublicURL),
 		Version: row.Version, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
 	}
-	if d.Settings, err = s.settings(row.Name, row.Settings); err != nil {
+	if d.Settings, err = s.settings(row); err != nil {
 		return nil, err
 	}
 	s.cached = d

@@ -1,6 +1,6 @@
 -- name: FirstDeployment :one
 -- The deployment that answers for every host until a second one is added.
-SELECT id, name, settings, version, created_at, updated_at FROM deployments ORDER BY id LIMIT 1;
+SELECT id, name, settings, version, created_at, updated_at, public_url FROM deployments ORDER BY id LIMIT 1;
 
 -- name: InsertDeployment :exec
 INSERT INTO deployments (id, name, settings, created_at, updated_at)
@@ -13,6 +13,9 @@ VALUES (@id, @deployment_id, @name, @name_key, @permissions, @now, @now);
 -- name: InsertWorkspaceRole :exec
 INSERT INTO workspace_roles (id, deployment_id, name, name_key, permissions, created_at, updated_at)
 VALUES (@id, @deployment_id, @name, @name_key, @permissions, @now, @now);
+
+-- name: UpdatePublicURL :exec
+UPDATE deployments SET public_url = @public_url WHERE id = @id;
 
 -- name: UpdateSettings :one
 -- No row when somebody else changed the settings since they were read.

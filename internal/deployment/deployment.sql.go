@@ -14,7 +14,7 @@ import (
 )
 
 const firstDeployment = `-- name: FirstDeployment :one
-SELECT id, name, settings, version, created_at, updated_at FROM deployments ORDER BY id LIMIT 1
+SELECT id, name, settings, version, created_at, updated_at, public_url FROM deployments ORDER BY id LIMIT 1
 `
 
 // The deployment that answers for every host until a second one is added.
@@ -28,6 +28,7 @@ func (q *Queries) FirstDeployment(ctx context.Context) (Row, error) {
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PublicURL,
 	)
 	return i, err
 }
@@ -136,6 +137,20 @@ func (q *Queries) OrganizationRolesOfAll(ctx context.Context, deploymentID id.De
 		return nil, err
 	}
 	return items, nil
+}
+
+const updatePublicURL = `-- name: UpdatePublicURL :exec
+UPDATE deployments SET public_url = $1 WHERE id = $2
+`
+
+type UpdatePublicURLParams struct {
+	PublicURL string
+	ID        id.Deployment
+}
+
+func (q *Queries) UpdatePublicURL(ctx context.Context, arg UpdatePublicURLParams) error {
+	_, err := q.db.Exec(ctx, updatePublicURL, arg.PublicURL, arg.ID)
+	return err
 }
 
 const updateSettings = `-- name: UpdateSettings :one

@@ -16,4 +16,5 @@ type Row struct {
 	Version   int64
 	CreatedAt clock.Time
 	UpdatedAt clock.Time
+	PublicURL string
 }
