@@ -161,15 +161,15 @@ type View struct {
 
 // SocialConnection is a provider people may sign in with.
 type SocialConnection struct {
-	stamp
+	Stamp
 	Provider             string   `json:"provider"`
 	Enabled              bool     `json:"enabled"`
 	UserDefinedScopes    []string `json:"user_defined_scopes"`
 	CustomCredentialsSet bool     `json:"custom_credentials_set"`
 }
 
-// stamp is what every part of the settings carries.
-type stamp struct {
+// Stamp is what every part of the settings carries.
+type Stamp struct {
 	ID           id.Deployment `json:"id"`
 	CreatedAt    clock.Time    `json:"created_at"`
 	UpdatedAt    clock.Time    `json:"updated_at"`
@@ -179,15 +179,15 @@ type stamp struct {
 
 type (
 	b2bView struct {
-		stamp
+		Stamp
 		B2BSettings
 	}
 	authView struct {
-		stamp
+		Stamp
 		AuthSettings
 	}
 	restrictionsView struct {
-		stamp
+		Stamp
 		RestrictionsSettings
 	}
 	uiView struct {
@@ -197,7 +197,7 @@ type (
 )
 
 func view(d *Deployment) View {
-	mark := stamp{ID: d.ID, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, DeploymentID: d.ID}
+	mark := Stamp{ID: d.ID, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, DeploymentID: d.ID}
 	restrictions := d.Settings.Restrictions
 	restrictions.AllowlistedResources, restrictions.BlocklistedResources, restrictions.BannedKeywords = []string{}, []string{}, []string{}
 	restrictions.CountryRestrictions.CountryCodes = []string{}

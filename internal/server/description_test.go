@@ -176,6 +176,7 @@ func readDescriptions(t *testing.T, a *api.API) *descriptions {
 		t.Fatal(err)
 	}
 	own := readDocument(t, text)
+	closeObjects(own.root)
 	d := &descriptions{mux: http.NewServeMux(), byRoute: map[string]*described{}, reported: map[string]bool{}, failure: own.compile(t, "components", "schemas", "Failure")}
 	var published *document
 	if text := publishedFile(t, "frontend-api.openapi.json"); text != nil {
@@ -204,6 +205,24 @@ func readDescriptions(t *testing.T, a *api.API) *descriptions {
 		d.mux.HandleFunc(op.Route, func(http.ResponseWriter, *http.Request) {})
 	}
 	return d
+}
+
+// closeObjects has the schemas of a document allow no members but those they
+// name: an answer has nothing that is not documented.
+func closeObjects(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if _, open := v["additionalProperties"]; v["type"] == "object" && v["properties"] != nil && !open {
+			v["additionalProperties"] = false
+		}
+		for _, member := range v {
+			closeObjects(member)
+		}
+	case []any:
+		for _, item := range v {
+			closeObjects(item)
+		}
+	}
 }
 
 // parameters are the inputs of a route.
