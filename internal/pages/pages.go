@@ -57,6 +57,7 @@ func New(sessions api.Authenticator, organizations *organization.Service, signin
 	p.mux.HandleFunc("POST "+organization.AcceptPath, p.serve(p.acceptInvitation))
 	p.mux.HandleFunc("GET "+signin.MagicLinkPath, p.serve(p.showLink))
 	p.mux.HandleFunc("POST "+signin.MagicLinkPath, p.serve(p.openLink))
+	p.mux.HandleFunc("GET /", p.serve(p.showElsewhere))
 	return p
 }
 

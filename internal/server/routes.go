@@ -34,7 +34,7 @@ func (s *Server) mount(c config.Config, deployments *deployment.Service, p *page
 	routes := func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		switch {
-		case path == organization.AcceptPath || path == signin.MagicLinkPath:
+		case path == organization.AcceptPath || path == signin.MagicLinkPath || pages.Elsewhere(r):
 			p.ServeHTTP(w, r)
 		case strings.HasPrefix(path, picture.Path):
 			pictures.ServeHTTP(w, r)
