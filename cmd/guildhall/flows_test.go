@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,13 +20,17 @@ type block struct{ language, text string }
 
 var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 
-func blocks(t *testing.T, page string) (list []block) {
+func read(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(flows, page))
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, found := range fence.FindAllStringSubmatch(string(text), -1) {
+	return string(text)
+}
+
+func blocks(text string) (list []block) {
+	for _, found := range fence.FindAllStringSubmatch(text, -1) {
 		list = append(list, block{found[1], found[2]})
 	}
 	return list
@@ -46,13 +51,30 @@ func TestDocumentedFlows(t *testing.T) {
 		}
 		t.Run(strings.TrimSuffix(page.Name(), ".md"), func(t *testing.T) {
 			t.Parallel()
-			follow(t, page.Name())
+			helpers := blocks(read(t, filepath.Join(flows, "README.md")))
+			follow(t, slices.Concat(helpers, blocks(read(t, filepath.Join(flows, page.Name())))))
 		})
 	}
 }
 
-// follow runs the commands of a page against a server of its own.
-func follow(t *testing.T, page string) {
+// The first steps of the README work when they are copied, and lead to a member.
+func TestReadme(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the page waits for mail")
+	}
+	_, text, _ := strings.Cut(read(t, "../../README.md"), "\n## From nothing")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var steps []block
+	for _, b := range blocks(text) {
+		if !strings.HasPrefix(b.text, "go run") { // which is what starts the server
+			steps = append(steps, b, block{"text", "…"})
+		}
+	}
+	follow(t, append(steps, block{"sh", "curl -s -b bo $G/me/workspace-memberships | first name\n"}, block{"text", "Design\n"}))
+}
+
+// follow runs commands, one after the other, against a server of their own.
+func follow(t *testing.T, steps []block) {
 	serve := program(t, "serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0")
 	stdout, err := serve.StdoutPipe()
 	if err != nil {
@@ -72,17 +94,12 @@ func follow(t *testing.T, page string) {
 	}
 	var script strings.Builder
 	fmt.Fprintf(&script, "set -eu\nguildhall() { %s=1 GUILDHALL_PUBLIC_URL=%s '%s' \"$@\"; }\n", asProgram, address, serve.Path)
-	for _, b := range blocks(t, "README.md") {
-		if b.language == "sh" {
-			script.WriteString(strings.Replace(b.text, "http://127.0.0.1:8080", address, 1))
-		}
-	}
 	const mark = "=== the next block ==="
 	var wanted []string
-	for _, b := range blocks(t, page) {
+	for _, b := range steps {
 		switch b.language {
 		case "sh":
-			fmt.Fprintf(&script, "echo '%s'\n%s", mark, b.text)
+			fmt.Fprintf(&script, "echo '%s'\n%s", mark, strings.Replace(b.text, "http://127.0.0.1:8080", address, 1))
 			wanted = append(wanted, "")
 		case "text":
 			wanted[len(wanted)-1] = b.text
