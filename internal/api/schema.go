@@ -84,7 +84,7 @@ func settlePointers(s *huma.Schema, t reflect.Type) {
 			continue
 		}
 		if member.Ref == "" {
-			member.Nullable = member.Type != ""
+			member.Nullable = member.Type != "" && member.Type != huma.TypeArray
 			continue
 		}
 		s.Properties[name] = orNull(member)
