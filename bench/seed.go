@@ -89,7 +89,7 @@ func newSeeding(ctx context.Context, dir string) (*seeding, error) {
 		return nil, err
 	}
 	c := config.Config{
-		DataDir: dir, Mode: config.Staging, Mail: config.Auto, Limits: config.Auto,
+		DataDir: dir, Mode: config.Staging, Mail: config.Auto, MailFrom: "bench@example.com", Limits: config.Auto,
 		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", LogFormat: "text",
 	}
 	if err := c.Settle(); err != nil {

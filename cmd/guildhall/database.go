@@ -23,19 +23,16 @@ type databaseFlags struct {
 // open connects to a database that a server has prepared. It does not make a
 // new one, and does not migrate.
 func (f databaseFlags) open(ctx context.Context) (*database.DB, error) {
-	c := config.Config{
-		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", DataDir: f.DataDir, DatabaseURL: f.DatabaseURL,
-		Mode: config.Staging, Mail: config.Auto, LogFormat: "text", Limits: config.Auto,
+	address, err := config.DatabaseAddress(f.DataDir, f.DatabaseURL)
+	if err != nil {
+		return nil, settingsError{fmt.Errorf("--database-url %w", err)}
 	}
-	if err := c.Settle(); err != nil {
-		return nil, settingsError{err}
-	}
-	if path, ok := strings.CutPrefix(c.DatabaseURL, "sqlite:"); ok {
+	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
 		if _, err := os.Stat(path); err != nil {
 			return nil, settingsError{fmt.Errorf("there is no database at %s: name the folder with --data-dir or the database with --database-url, or start guildhall serve once", path)}
 		}
 	}
-	db, err := database.Open(ctx, c.DatabaseURL, database.Options{})
+	db, err := database.Open(ctx, address, database.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("--database-url: %w", err)
 	}

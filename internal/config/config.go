@@ -86,11 +86,10 @@ func (c *Config) Settle() error {
 			say("geoip-file", "cannot be used: %v.", err)
 		}
 	}
-	if c.DatabaseURL == "" {
-		c.DatabaseURL = "sqlite:" + filepath.Join(c.DataDir, "guildhall.db")
-	}
-	if !strings.HasPrefix(c.DatabaseURL, "sqlite:") && !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") {
-		say("database-url", "has to start with sqlite: or postgres://.")
+	if address, err := DatabaseAddress(c.DataDir, c.DatabaseURL); err != nil {
+		say("database-url", "%v.", err)
+	} else {
+		c.DatabaseURL = address
 	}
 	c.settleMail(say)
 	c.settleTexts(say)
@@ -111,6 +110,20 @@ func (c *Config) Settle() error {
 		c.Limits = c.Mode
 	}
 	return errors.Join(wrong...)
+}
+
+// DatabaseAddress is the address of a database, which is by default the SQLite
+// file in the data folder.
+func DatabaseAddress(dataDir, address string) (string, error) {
+	if address == "" {
+		return "sqlite:" + filepath.Join(dataDir, "guildhall.db"), nil
+	}
+	for _, scheme := range []string{"sqlite:", "postgres://", "postgresql://"} {
+		if strings.HasPrefix(address, scheme) {
+			return address, nil
+		}
+	}
+	return "", errors.New("has to start with sqlite: or postgres://")
 }
 
 func (c *Config) settleOrigins(say func(setting, format string, args ...any)) {
