@@ -146,8 +146,11 @@ func (s *Service) prepareAddress(ctx context.Context, in addressInput) (Message,
 		if err != nil {
 			return err
 		}
-		code, err := s.codes.Put(ctx, tx, d.ID, provesAddress, id.Subject(claim.ID), string(claim.Email))
+		code, err := onetime.NewCode()
 		if err != nil {
+			return err
+		}
+		if err := s.codes.Put(ctx, tx, d.ID, provesAddress, id.Subject(claim.ID), string(claim.Email), code); err != nil {
 			return err
 		}
 		return s.outbox.Queue(ctx, tx, codeMail(d, claim, code))

@@ -30,8 +30,10 @@ func (o *desk) claims(c *access.Caller, email string) id.EmailAddress {
 func (o *desk) code(address id.EmailAddress) (code string) {
 	o.t.Helper()
 	must(o.t, o.db.InTx(o.t.Context(), func(tx *database.Tx) (err error) {
-		code, err = o.codes.Put(o.t.Context(), tx, o.d.ID, provesAddress, id.Subject(address), "x@example.com")
-		return err
+		if code, err = onetime.NewCode(); err != nil {
+			return err
+		}
+		return o.codes.Put(o.t.Context(), tx, o.d.ID, provesAddress, id.Subject(address), "x@example.com", code)
 	}))
 	return code
 }

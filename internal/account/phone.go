@@ -147,8 +147,11 @@ func (s *Service) preparePhone(ctx context.Context, in phoneInput) (Message, err
 		if err := user.CheckPhone(d.Settings.Restrictions, claim.Phone); err != nil {
 			return err
 		}
-		code, err := s.codes.Put(ctx, tx, d.ID, provesPhone, id.Subject(claim.ID), string(claim.Phone))
+		code, err := onetime.NewCode()
 		if err != nil {
+			return err
+		}
+		if err := s.codes.Put(ctx, tx, d.ID, provesPhone, id.Subject(claim.ID), string(claim.Phone), code); err != nil {
 			return err
 		}
 		return s.outbox.QueueText(ctx, tx, mail.Text{

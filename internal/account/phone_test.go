@@ -44,8 +44,10 @@ func (o *desk) claimsPhone(c *access.Caller, number string) id.PhoneNumber {
 func (o *desk) phoneCode(number id.PhoneNumber) (code string) {
 	o.t.Helper()
 	must(o.t, o.db.InTx(o.t.Context(), func(tx *database.Tx) (err error) {
-		code, err = o.codes.Put(o.t.Context(), tx, o.d.ID, provesPhone, id.Subject(number), mobile)
-		return err
+		if code, err = onetime.NewCode(); err != nil {
+			return err
+		}
+		return o.codes.Put(o.t.Context(), tx, o.d.ID, provesPhone, id.Subject(number), mobile, code)
 	}))
 	return code
 }

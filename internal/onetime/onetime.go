@@ -41,15 +41,16 @@ type Codes struct{ key secret.Key }
 // NewCodes derives the key of the codes from the server's.
 func NewCodes(key secret.Key) Codes { return Codes{key.For("one-time codes")} }
 
-// Put makes a new code for a subject, in place of an older one. The address is
-// where it is sent.
-func (c Codes) Put(ctx context.Context, tx *database.Tx, d id.Deployment, p Purpose, subject id.Subject, address string) (string, error) {
+// NewCode is six random digits.
+func NewCode() (string, error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
-	if err != nil {
-		return "", err
-	}
-	code := fmt.Sprintf("%06d", n)
-	return code, New(tx).PutCode(ctx, PutCodeParams{
+	return fmt.Sprintf("%06d", n), err
+}
+
+// Put keeps the code that was sent to an address for a subject, in place of an
+// older one.
+func (c Codes) Put(ctx context.Context, tx *database.Tx, d id.Deployment, p Purpose, subject id.Subject, address, code string) error {
+	return New(tx).PutCode(ctx, PutCodeParams{
 		Purpose: string(p), SubjectID: subject, DeploymentID: d, Address: address,
 		CodeHash: c.hash(p, subject, code), Now: tx.Now, ExpiresAt: tx.Now.Add(Life),
 	})

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/user"
@@ -54,21 +55,26 @@ func maskedPhone(typed string) string {
 func numberKey(typed string) string { return strings.TrimLeft(typed, "+0") }
 
 // sendMail mails a new code for the current step of an attempt, in place of an
-// older one. Only at the beginning of a sign-in is there something to hide:
+// older one, which stays if the mail is held back. Only at the beginning of a sign-in is there something to hide:
 // whether anybody is known who is to get it.
 func (s *Service) sendMail(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Email, known bool) (Prepared, error) {
 	if err := allowIn(ctx, tx, s.addresses, string(to)); err != nil {
 		return Prepared{}, err
 	}
-	code, err := s.codes.Put(ctx, tx, d.ID, a.purpose(), a.subject(), string(to))
+	code, err := onetime.NewCode()
 	if err != nil {
 		return Prepared{}, err
 	}
-	out, m := Prepared{MaskedEmail: to.Masked()}, codeMail(d, a, to, code)
+	sent, m := true, codeMail(d, a, to, code)
 	if a.purpose() != forSignIn {
-		return out, s.outbox.Queue(ctx, tx, m)
+		err = s.outbox.Queue(ctx, tx, m)
+	} else {
+		sent, err = s.send(ctx, tx, known, m)
 	}
-	return out, s.send(ctx, tx, known, m)
+	if err == nil && sent {
+		err = s.codes.Put(ctx, tx, d.ID, a.purpose(), a.subject(), string(to), code)
+	}
+	return Prepared{MaskedEmail: to.Masked()}, err
 }
 
 func codeMail(d *deployment.Deployment, a open, to user.Email, code string) mail.Message {
@@ -88,14 +94,21 @@ func codeMail(d *deployment.Deployment, a open, to user.Email, code string) mail
 	}
 }
 
-// sendText makes a new code for the current step and puts it into a text
-// message.
-func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Phone) (mail.Text, error) {
-	code, err := s.codes.Put(ctx, tx, d.ID, a.purpose(), a.subject(), string(to))
-	return mail.Text{
+// sendText queues a text message with a new code for the current step, which
+// takes the place of an older one if the message is let out.
+func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Phone, queue func(context.Context, *database.Tx, mail.Text) error) error {
+	code, err := onetime.NewCode()
+	if err != nil {
+		return err
+	}
+	err = queue(ctx, tx, mail.Text{
 		Deployment: d.ID, Subject: int64(a.subject()), To: string(to), Kind: "verification_code", Code: code,
 		Body: fmt.Sprintf("%s is your %s code. It works for 10 minutes. Tell it to nobody.", code, d.Settings.UI.AppName),
-	}, err
+	})
+	if err != nil {
+		return err
+	}
+	return s.codes.Put(ctx, tx, d.ID, a.purpose(), a.subject(), string(to), code)
 }
 
 // sendSignUpText sends the code that proves the number of a sign-up.
@@ -104,11 +117,7 @@ func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deploy
 	if err := allowIn(ctx, tx, s.addresses, numberKey(string(to))); err != nil {
 		return Prepared{}, err
 	}
-	text, err := s.sendText(ctx, tx, d, a, to)
-	if err != nil {
-		return Prepared{}, err
-	}
-	return Prepared{MaskedPhone: to.Masked()}, s.outbox.QueueText(ctx, tx, text)
+	return Prepared{MaskedPhone: to.Masked()}, s.sendText(ctx, tx, d, a, to, s.outbox.QueueText)
 }
 
 // sendSignInText sends the code that begins a sign-in. For a number that nobody
@@ -127,11 +136,7 @@ func (s *Service) sendSignInText(ctx context.Context, tx *database.Tx, d *deploy
 	if err != nil || owner != a.signIn.UserID {
 		to, queue = user.Phone("+"+numberKey(typed)), s.outbox.PretendText
 	}
-	text, err := s.sendText(ctx, tx, d, a, to)
-	if err != nil {
-		return Prepared{}, err
-	}
-	if err := queue(ctx, tx, text); err != nil && !errors.Is(err, mail.ErrTooMany) {
+	if err := s.sendText(ctx, tx, d, a, to, queue); err != nil && !errors.Is(err, mail.ErrTooMany) {
 		return Prepared{}, err
 	}
 	return Prepared{MaskedPhone: maskedPhone(typed)}, nil

@@ -34,21 +34,16 @@ func offersLinks(d *deployment.Deployment) bool {
 	return d.Settings.Auth.FactorsEnabled.EmailMagicLink && d.Settings.Auth.MagicLink.Enabled
 }
 
-// sendLink mails a new link for an attempt, in place of an older one.
+// sendLink mails a new link for an attempt, in place of an older one, which
+// stays if the mail is held back.
 func (s *Service) sendLink(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, redirect string) (Prepared, error) {
 	to := user.Email(a.signIn.Identifier)
 	if err := allowIn(ctx, tx, s.addresses, string(to)); err != nil {
 		return Prepared{}, err
 	}
 	token := secret.Token()
-	err := New(tx).PutLink(ctx, PutLinkParams{
-		SigninAttemptID: a.signIn.ID, Hash: secret.Hash(token), Now: tx.Now, ExpiresAt: tx.Now.Add(linkLife),
-	})
-	if err != nil {
-		return Prepared{}, err
-	}
 	app := d.Settings.UI.AppName
-	return Prepared{MaskedEmail: to.Masked()}, s.send(ctx, tx, a.signIn.UserID != 0, mail.Message{
+	sent, err := s.send(ctx, tx, a.signIn.UserID != 0, mail.Message{
 		Deployment: d.ID, Subject: int64(a.signIn.ID), To: string(to), Kind: "magic_link",
 		Content: mail.Content{
 			AppName: app, Subject: "Your link to sign in to " + app, Heading: "Sign in to " + app,
@@ -57,6 +52,12 @@ func (s *Service) sendLink(ctx context.Context, tx *database.Tx, d *deployment.D
 			Footer:     "If you did not ask for this link, you can ignore this mail. Nobody can sign in without it.",
 		},
 	})
+	if err == nil && sent {
+		err = New(tx).PutLink(ctx, PutLinkParams{
+			SigninAttemptID: a.signIn.ID, Hash: secret.Hash(token), Now: tx.Now, ExpiresAt: tx.Now.Add(linkLife),
+		})
+	}
+	return Prepared{MaskedEmail: to.Masked()}, err
 }
 
 // linkURL is where a mailed link leads: the page of the customer's application
@@ -170,15 +171,15 @@ func (s *Service) finishElsewhere(ctx context.Context, tx *database.Tx, caller *
 
 // send queues a mail to somebody who is known. For anybody else it does the
 // same work and nothing leaves. That the mail limit is reached must not tell
-// that an address is known, so it is no error.
-func (s *Service) send(ctx context.Context, tx *database.Tx, known bool, m mail.Message) error {
+// that an address is known, so it is no error, but then nothing was sent.
+func (s *Service) send(ctx context.Context, tx *database.Tx, known bool, m mail.Message) (sent bool, err error) {
 	queue := s.outbox.Queue
 	if !known {
 		queue = s.outbox.Pretend
 	}
-	err := queue(ctx, tx, m)
+	err = queue(ctx, tx, m)
 	if errors.Is(err, mail.ErrTooMany) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }

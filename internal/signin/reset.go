@@ -84,7 +84,15 @@ func (s *Service) sendResetCode(ctx context.Context, caller *access.Caller, d *d
 		if err != nil {
 			return err
 		}
+		code, err := onetime.NewCode()
+		if err != nil {
+			return err
+		}
 		reset := database.NewID[id.PasswordReset](tx)
+		sent, err := s.send(ctx, tx, owner != 0, resetMail(d, reset, email, code))
+		if err != nil || !sent {
+			return err // an earlier code goes on working
+		}
 		err = New(tx).InsertReset(ctx, InsertResetParams{
 			ID: reset, DeploymentID: d.ID, SessionID: browser, UserID: owner, Email: string(email),
 			Now: tx.Now, ExpiresAt: tx.Now.Add(onetime.Life),
@@ -92,11 +100,7 @@ func (s *Service) sendResetCode(ctx context.Context, caller *access.Caller, d *d
 		if err != nil {
 			return err
 		}
-		code, err := s.codes.Put(ctx, tx, d.ID, forReset, id.Subject(reset), string(email))
-		if err != nil {
-			return err
-		}
-		return s.send(ctx, tx, owner != 0, resetMail(d, reset, email, code))
+		return s.codes.Put(ctx, tx, d.ID, forReset, id.Subject(reset), string(email), code)
 	})
 }
 
@@ -225,7 +229,7 @@ func (s *Service) announceReset(ctx context.Context, tx *database.Tx, d *deploym
 	}
 	app := d.Settings.UI.AppName
 	for _, address := range addresses {
-		err := s.send(ctx, tx, true, mail.Message{
+		_, err := s.send(ctx, tx, true, mail.Message{
 			Deployment: d.ID, Subject: int64(person), To: string(address), Kind: "password_changed",
 			Content: mail.Content{
 				AppName: app, Subject: "Your " + app + " password was changed", Heading: "Your password was changed",

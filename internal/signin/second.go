@@ -52,11 +52,7 @@ func (s *Service) sendSecond(ctx context.Context, tx *database.Tx, d *deployment
 	if err := allowIn(ctx, tx, s.addresses, numberKey(string(phones[i]))); err != nil {
 		return Prepared{}, err
 	}
-	text, err := s.sendText(ctx, tx, d, a, phones[i])
-	if err != nil {
-		return Prepared{}, err
-	}
-	return Prepared{MaskedPhone: phones[i].Masked()}, s.outbox.QueueText(ctx, tx, text)
+	return Prepared{MaskedPhone: phones[i].Masked()}, s.sendText(ctx, tx, d, a, phones[i], s.outbox.QueueText)
 }
 
 // noteAddress keeps where the code went: the address has to be the person's

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -118,8 +119,10 @@ func (o *door) signIn(c *access.Caller, strategy, email, password string) (sessi
 func (o *door) code(p onetime.Purpose, subject id.Subject) (code string) {
 	o.t.Helper()
 	must(o.t, o.db.InTx(o.t.Context(), func(tx *database.Tx) (err error) {
-		code, err = o.codes.Put(o.t.Context(), tx, o.d.ID, p, subject, "x@example.com")
-		return err
+		if code, err = onetime.NewCode(); err != nil {
+			return err
+		}
+		return o.codes.Put(o.t.Context(), tx, o.d.ID, p, subject, "x@example.com", code)
 	}))
 	return code
 }
@@ -211,6 +214,62 @@ func TestUnknownAddressesLookTheSame(t *testing.T) {
 		}
 		if known, unknown := shape("ana@example.com"), shape("bna@example.com"); strings.ReplaceAll(known, "a***a", "b***a") != unknown {
 			o.t.Errorf("known:   %s\nunknown: %s", known, unknown)
+		}
+	})
+}
+
+// A code or link whose mail the limits hold back does not take the place of the
+// one that is in the mailbox already.
+func TestWhatIsNotSentReplacesNothing(t *testing.T) {
+	each(t, func(o *door) {
+		o.withLinks()
+		o.everything()
+		o.outbox = mail.NewOutbox(o.db, job.New(o.db, slog.Default()), testKey(o.t), mail.None, "no-reply@example.com", mail.StrictLimits).CarryTexts(mail.None)
+		again := func(c *access.Caller) {
+			o.t.Helper()
+			_, err := o.prepare(c, "", "")
+			must(o.t, err)
+		}
+		for method, most := range map[string]int{
+			strategyCode: 1, strategyPhone: 1, // a minute
+			strategyLink: mail.StrictLimits.PerRecipientHour,
+		} {
+			r := o.settle("ana." + method[:5])
+			c, to := o.browser(), r.email
+			if method == strategyPhone {
+				o.withPhone(r, "+41791234567")
+				to = r.phone
+				_, err := o.signInBy(c, r.phone, "")
+				must(o.t, err)
+			} else {
+				_, err := o.signIn(c, method, r.email, "")
+				must(o.t, err)
+			}
+			for range most {
+				again(c)
+			}
+			sent := o.mailed(to)
+			again(c)
+			var err error
+			if method == strategyLink {
+				link, failed := url.Parse(sent.Action.URL)
+				must(o.t, failed)
+				_, err = o.open(c, link.Query())
+			} else {
+				_, err = o.enterCode(c, 0, sent.Code)
+			}
+			if err != nil || c.User != r.id {
+				o.t.Errorf("%s: %v", method, err)
+			}
+		}
+		r, c := o.settle("bo"), o.browser()
+		_, err := o.forgot(c, r.email, "")
+		must(o.t, err)
+		code := o.mailed(r.email).Code
+		_, err = o.forgot(c, r.email, "")
+		must(o.t, err)
+		if _, err := o.forgot(c, r.email, code); err != nil {
+			o.t.Errorf("a reset: %v", err)
 		}
 	})
 }
