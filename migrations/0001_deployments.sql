@@ -9,9 +9,11 @@ CREATE TABLE nodes (
     leased_until BIGINT NOT NULL
 );
 
+-- public_url is the address that the server was last started with.
 CREATE TABLE deployments (
     id         BIGINT PRIMARY KEY,
     name       TEXT NOT NULL,
+    public_url TEXT NOT NULL DEFAULT '',
     settings   TEXT NOT NULL,
     version    BIGINT NOT NULL DEFAULT 1,
     created_at BIGINT NOT NULL,

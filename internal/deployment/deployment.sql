@@ -1,6 +1,6 @@
 -- name: FirstDeployment :one
 -- The deployment that answers for every host until a second one is added.
-SELECT id, name, settings, version, created_at, updated_at, public_url FROM deployments ORDER BY id LIMIT 1;
+SELECT id, name, public_url, settings, version, created_at, updated_at FROM deployments ORDER BY id LIMIT 1;
 
 -- name: InsertDeployment :exec
 INSERT INTO deployments (id, name, settings, created_at, updated_at)

@@ -14,7 +14,7 @@ import (
 )
 
 const firstDeployment = `-- name: FirstDeployment :one
-SELECT id, name, settings, version, created_at, updated_at, public_url FROM deployments ORDER BY id LIMIT 1
+SELECT id, name, public_url, settings, version, created_at, updated_at FROM deployments ORDER BY id LIMIT 1
 `
 
 // The deployment that answers for every host until a second one is added.
@@ -24,11 +24,11 @@ func (q *Queries) FirstDeployment(ctx context.Context) (Row, error) {
 	err := row.Scan(
 		&i.ID,
 		&i.Name,
+		&i.PublicURL,
 		&i.Settings,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
-		&i.PublicURL,
 	)
 	return i, err
 }

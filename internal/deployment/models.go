@@ -12,9 +12,9 @@ import (
 type Row struct {
 	ID        id.Deployment
 	Name      string
+	PublicURL string
 	Settings  string
 	Version   int64
 	CreatedAt clock.Time
 	UpdatedAt clock.Time
-	PublicURL string
 }
