@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
 
@@ -102,8 +103,8 @@ func (x *exchange) announce(cursor string) {
 	x.w.Header().Set("Link", "<"+next.String()+`>; rel="next"`)
 }
 
-// fail answers an error: a fault with its status, any other with 500 and no
-// detail. Internal errors are logged here and nowhere else.
+// fail answers an error: a fault with its status, a database that is away with
+// 503, any other with 500 and no detail. Internal errors are logged here and nowhere else.
 func (x *exchange) fail(err error) {
 	refusal, expected := errors.AsType[*fault.Error](err)
 	switch {
@@ -112,6 +113,9 @@ func (x *exchange) fail(err error) {
 	case expected:
 	case errors.Is(err, context.DeadlineExceeded):
 		x.logger().Warn("request took too long", "error", err)
+		refusal = errUnavailable
+	case database.IsAway(err):
+		x.logger().Error("the database cannot be used", "error", err)
 		refusal = errUnavailable
 	default:
 		x.logger().Error("request failed", "error", err)

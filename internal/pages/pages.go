@@ -21,6 +21,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/organization"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/signin"
 )
@@ -146,15 +147,20 @@ func (p *Pages) answer(r *http.Request, requestID string, act func(context.Conte
 // failure is the page for an error: what a refusal says, or an apology.
 func (p *Pages) failure(r *http.Request, app string, err error) view {
 	page := view{AppName: app, Tone: "bad", Mark: "!", Title: "That did not work", status: http.StatusOK}
-	if refusal, ok := errors.AsType[*fault.Error](err); ok && refusal.Kind != fault.Unavailable {
+	if refusal, ok := errors.AsType[*fault.Error](err); ok {
 		page.Lead = refusal.Message
+		if refusal.Kind == fault.Unavailable {
+			page.status = http.StatusServiceUnavailable
+		}
 		return page
 	}
 	page.Lead = "Something went wrong on our side. Please try again in a moment."
-	page.status = http.StatusInternalServerError
+	page.status = http.StatusServiceUnavailable
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		page.status = http.StatusServiceUnavailable
 		return page
+	}
+	if !database.IsAway(err) {
+		page.status = http.StatusInternalServerError
 	}
 	p.log.ErrorContext(r.Context(), "a page failed", "path", r.URL.Path, "error", err)
 	return page

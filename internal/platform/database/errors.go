@@ -2,6 +2,8 @@ package database
 
 import (
 	"errors"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +29,29 @@ func IsUnique(err error, index string) bool {
 	}
 	var unique *uniqueError
 	return errors.As(err, &unique) && unique.index == index
+}
+
+// IsAway reports whether err says that the database cannot be used now, and
+// may be later: nobody answers, the connection broke, it is starting, stopping,
+// busy or full.
+func IsAway(err error) bool {
+	var (
+		pg      *pgconn.PgError
+		connect *pgconn.ConnectError
+		network net.Error
+		lite    *sqliteError
+	)
+	switch {
+	case errors.As(err, &pg):
+		// Classes of PostgreSQL's manual, appendix A: connection, resources,
+		// intervention of an operator (but a cancelled query).
+		class := pg.Code[:min(2, len(pg.Code))]
+		return class == "08" || class == "53" || class == "57" && pg.Code != "57014"
+	case errors.As(err, &lite):
+		return lite.away()
+	}
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, errLeaseLost) || pgconn.SafeToRetry(err)
 }
 
 // EscapeLike makes s stand for itself in a pattern of LIKE … ESCAPE '\'.

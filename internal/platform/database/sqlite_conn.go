@@ -162,6 +162,15 @@ type sqliteError struct {
 
 func (e *sqliteError) Error() string { return fmt.Sprintf("sqlite: %s (%d)", e.message, e.code) }
 
+// away is for IsAway.
+func (e *sqliteError) away() bool {
+	switch e.code & 0xff {
+	case lib.SQLITE_BUSY, lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_NOMEM:
+		return true
+	}
+	return false
+}
+
 // uniqueError is a violation of a unique index, with the name of the index as
 // PostgreSQL would tell it.
 type uniqueError struct {
