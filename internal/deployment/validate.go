@@ -53,6 +53,7 @@ func rolesOfAll(ctx context.Context, db database.DBTX, deployment id.Deployment)
 func (s Settings) check(r roles) error {
 	var wrong checker
 	wrong.values(s)
+	wrong.absent(s)
 	wrong.signIn(s.Auth)
 	wrong.fields(s.Auth)
 	wrong.durations(s.Auth)
@@ -71,6 +72,21 @@ func (s Settings) check(r roles) error {
 type checker []string
 
 func (c *checker) say(format string, args ...any) { *c = append(*c, fmt.Sprintf(format, args...)) }
+
+// absent refuses to offer what the API has settings for, and this server does
+// not do: browsers would show buttons that lead nowhere.
+func (c *checker) absent(s Settings) {
+	for _, one := range []switched{
+		{"auth_settings.passkey.enabled", s.Auth.Passkey.Enabled},
+		{"auth_settings.web3_wallet.enabled", s.Auth.Web3Wallet.Enabled},
+		{"auth_settings.auth_factors_enabled.web3_wallet", s.Auth.FactorsEnabled.Web3Wallet},
+		{"b2b_settings.enterprise_sso_enabled", s.B2B.EnterpriseSSOEnabled},
+	} {
+		if one.on {
+			c.say("%s cannot be switched on: this version of Guildhall does not have it.", one.name)
+		}
+	}
+}
 
 // need says that a setting wants another, unless it has it.
 func (c *checker) need(ok bool, wanting, wanted string) {

@@ -64,6 +64,9 @@ func TestSettingsRules(t *testing.T) {
 			s.Auth.SecondFactorPolicy, s.Auth.FactorsEnabled.PhoneOTP, s.Auth.PhoneNumber.Enabled = "enforced", true, true
 		}, ""},
 		"a second factor, all of it":                 {func(s *Settings) { s.Auth.SecondFactorPolicy, s.Auth.FactorsEnabled.Authenticator = "enforced", true }, ""},
+		"passkeys":                                   {func(s *Settings) { s.Auth.Passkey.Enabled = true }, "passkey.enabled cannot be switched on"},
+		"wallets":                                    {func(s *Settings) { s.Auth.Web3Wallet.Enabled, s.Auth.FactorsEnabled.Web3Wallet = true, true }, "auth_factors_enabled.web3_wallet cannot be switched on"},
+		"connections of organizations":               {func(s *Settings) { s.B2B.EnterpriseSSOEnabled = true }, "enterprise_sso_enabled cannot be switched on"},
 		"a field required that is not there":         {func(s *Settings) { s.Auth.Username.Required = true }, "username.required needs auth_settings.username.enabled"},
 		"a number verified that is not there":        {func(s *Settings) { s.Auth.VerificationPolicy.PhoneNumber = true }, "verification_policy.phone_number needs"},
 		"usernames of impossible length":             {func(s *Settings) { s.Auth.Username.MinLength, s.Auth.Username.MaxLength = 10, 5 }, "max_length is 5, but has to be between 10 and 64"},
