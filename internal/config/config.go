@@ -31,6 +31,7 @@ type Config struct {
 	DatabaseURL           string   `help:"Database, as sqlite:PATH or postgres://USER@HOST/NAME. Default: SQLite in the data folder."`
 	Mode                  string   `default:"staging" help:"staging or production: how browsers carry sessions, how strict the limits are, and whether mail is really sent."`
 	AllowedOrigins        []string `help:"Origins of your applications that may call the API, as https://app.example.com. In staging, loopback origins are allowed too."`
+	CookieDomain          string   `help:"Domain of the session cookies, as example.com: the servers of your application below it get them too, and can ask in a visitor's name. Name it before people sign in. Default: none, cookies are sent to the server's own host only."`
 	TrustedProxies        []string `help:"Networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8."`
 	SMTPURL               string   `name:"smtp-url" help:"Mail server, as smtp://USER:PASSWORD@HOST:587 or smtps://HOST:465. In staging, mail goes to the built-in mailbox without one."`
 	Mail                  string   `default:"auto" help:"auto sends to the mail server or the mailbox; none sends no mail at all."`
@@ -141,6 +142,18 @@ func (c *Config) settleOrigins(say func(setting, format string, args ...any)) {
 			c.AllowedOrigins[i] = origin
 		}
 	}
+	if c.CookieDomain != "" {
+		c.CookieDomain = strings.ToLower(strings.TrimPrefix(c.CookieDomain, "."))
+		if u, err := url.Parse(c.PublicURL); err != nil || !covers(c.CookieDomain, u.Hostname()) {
+			say("cookie-domain", "is %q, but has to be the host of --public-url or a domain above it, as example.com.", c.CookieDomain)
+		}
+	}
+}
+
+// covers reports whether browsers take cookies of a domain from a host (RFC
+// 6265, section 5.1.3). One label is nobody's own domain.
+func covers(domain, host string) bool {
+	return strings.Contains(domain, ".") && net.ParseIP(host) == nil && (host == domain || strings.HasSuffix(host, "."+domain))
 }
 
 func (c *Config) settleMail(say func(setting, format string, args ...any)) {

@@ -62,6 +62,10 @@ func TestMistakesAreSaid(t *testing.T) {
 		"an address without port":     {"", []string{"--listen=localhost"}, []string{"--listen"}},
 		"a public URL with a path":    {"", []string{"--public-url=https://id.example.com/x"}, []string{"--public-url"}},
 		"an origin without scheme":    {"", []string{"--allowed-origins=app.example.com"}, []string{"--allowed-origins"}},
+		"cookies of another domain":   {"", []string{"--public-url=https://id.example.com", "--cookie-domain=ample.com"}, []string{"--cookie-domain"}},
+		"cookies for everybody":       {"", []string{"--public-url=https://id.example.com", "--cookie-domain=com"}, []string{"--cookie-domain"}},
+		"cookies of an address":       {"", []string{"--public-url=http://127.0.0.1:8080", "--cookie-domain=0.0.1"}, []string{"--cookie-domain"}},
+		"cookies without a host":      {"", []string{"--cookie-domain=example.com"}, []string{"--cookie-domain"}},
 		"a proxy without prefix":      {"", []string{"--trusted-proxies=10.0.0.1"}, []string{"--trusted-proxies"}},
 		"another database":            {"", []string{"--database-url=mysql://root:hunter2@db/x"}, []string{"--database-url"}},
 		"a file without places":       {"", []string{"--geoip-file=" + keyFile(t, "not places")}, []string{"--geoip-file"}},
@@ -113,6 +117,15 @@ func TestFlagsWinOverEnvironmentOverFile(t *testing.T) {
 	c, err := parse(t, "listen: 127.0.0.1:1\nmail-from: file@example.com\nlog-format: json\nallowed-origins: [https://A.example.com/]\n", "--listen=127.0.0.1:3")
 	if err != nil || c.Listen != "127.0.0.1:3" || c.MailFrom != "env@example.com" || c.LogFormat != "json" || len(c.AllowedOrigins) != 1 || c.AllowedOrigins[0] != "https://a.example.com" {
 		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestCookieDomain(t *testing.T) {
+	for _, domain := range []string{"example.com", ".Example.com", "id.example.com"} {
+		c, err := parse(t, "cookie-domain: "+domain+"\n", "--public-url=https://id.example.com")
+		if want := strings.ToLower(strings.TrimPrefix(domain, ".")); err != nil || c.CookieDomain != want {
+			t.Errorf("%s: got %q, %v", domain, c.CookieDomain, err)
+		}
 	}
 }
 

@@ -136,6 +136,7 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	s.jobs = job.New(s.db, s.log)
 	outbox := mail.NewOutbox(s.db, s.jobs, key, transport, o.Config.MailFrom, limits.mail).CarryTexts(texts)
 	sessions := session.NewService(s.db, deployments, key, trustedProxies(o.Config.TrustedProxies))
+	sessions.ShareCookies(o.Config.CookieDomain)
 	if o.Config.GeoIPFile != "" {
 		places, err := place.Open(o.Config.GeoIPFile, o.Now, s.log)
 		if err != nil {

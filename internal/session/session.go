@@ -51,6 +51,10 @@ func NewService(db *database.DB, deployments *deployment.Service, key secret.Key
 // before the service is used.
 func (s *Service) Locate(places *place.File) { s.places = places }
 
+// ShareCookies has browsers send the cookies to every host of a domain. It is
+// called before the service is used.
+func (s *Service) ShareCookies(domain string) { s.transport.domain = domain }
+
 // Begin turns an anonymous session into a stored one, with a new token. A
 // stored session stays as it is, but a token that was replaced begins another
 // one: whoever holds the newer token may be somebody else. The caller's session

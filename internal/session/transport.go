@@ -26,6 +26,7 @@ const (
 type transport struct {
 	anonymous secret.Key
 	trusted   TrustedProxies
+	domain    string // of the cookies; empty for the server's host alone
 }
 
 // token is the token of a request, empty for none. One name with two different
@@ -66,8 +67,9 @@ func only(values []string) (string, bool) {
 	return values[0], true
 }
 
-// deliver hands a new token to the browser.
-func (transport) deliver(w http.ResponseWriter, r *http.Request, d *deployment.Deployment, s access.Session) {
+// deliver hands a new token to the browser. With a domain, a cookie for the host
+// alone, from before there was one, would stay beside the new one: it ends.
+func (t transport) deliver(w http.ResponseWriter, r *http.Request, d *deployment.Deployment, s access.Session) {
 	if s.Renewed.Empty() {
 		return
 	}
@@ -75,11 +77,15 @@ func (transport) deliver(w http.ResponseWriter, r *http.Request, d *deployment.D
 		w.Header().Set(DevHeader, s.Renewed.Reveal())
 	}
 	for _, name := range []string{Cookie, CookieAlias} {
-		http.SetCookie(w, &http.Cookie{
-			Name: name, Value: s.Renewed.Reveal(), Path: "/",
-			MaxAge: int(d.Settings.Auth.SessionLife().Seconds()), HttpOnly: true,
+		cookie := http.Cookie{
+			Name: name, Path: "/", MaxAge: -1, HttpOnly: true,
 			Secure: strings.HasPrefix(d.PublicURL, "https://"), SameSite: http.SameSiteLaxMode,
-		})
+		}
+		if t.domain != "" && len(r.CookiesNamed(name)) > 0 {
+			http.SetCookie(w, &cookie)
+		}
+		cookie.Value, cookie.MaxAge, cookie.Domain = s.Renewed.Reveal(), int(d.Settings.Auth.SessionLife().Seconds()), t.domain
+		http.SetCookie(w, &cookie)
 	}
 }
 
