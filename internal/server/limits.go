@@ -31,6 +31,7 @@ func limitsOf(profile string) limits {
 			invitations: organization.Limits{InvitationsPerHour: 250, ResendsPerHour: 5},
 			signIn: signin.Limits{
 				PerClient:  limit.Rate{Count: 10, Per: time.Minute},
+				PerStart:   limit.Rate{Count: 60, Per: time.Minute},
 				PerAccount: limit.Rate{Count: 40, Per: time.Hour, Burst: 20}, // 60 in the worst hour
 				PerAddress: limit.Rate{Count: 5, Per: time.Hour},
 				PerLookup:  limit.Rate{Count: 20, Per: time.Minute},
@@ -44,7 +45,7 @@ func limitsOf(profile string) limits {
 	return limits{
 		mail:        mail.WideLimits,
 		invitations: organization.Limits{}, // none
-		signIn:      signin.Limits{PerClient: wide, PerAccount: wide, PerAddress: wide, PerLookup: wide},
+		signIn:      signin.Limits{PerClient: wide, PerStart: wide, PerAccount: wide, PerAddress: wide, PerLookup: wide},
 		account:     account.Limits{Tries: wide},
 		factors:     factor.Limits{Tries: wide},
 		waitlist:    wide,

@@ -63,7 +63,7 @@ func (s *Service) signInByMail(ctx context.Context, caller *access.Caller, d *de
 	if err != nil {
 		return session.View{}, err
 	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
+	if err := s.mayBegin(caller); err != nil {
 		return session.View{}, err
 	}
 	owner, err := user.FindByVerifiedEmail(ctx, s.db, d.ID, email)
@@ -83,7 +83,7 @@ func (s *Service) signInByPhone(ctx context.Context, caller *access.Caller, d *d
 	if err != nil {
 		return session.View{}, err
 	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
+	if err := s.mayBegin(caller); err != nil {
 		return session.View{}, err
 	}
 	_, owner, err := user.FindByPhoneDigits(ctx, s.db, d.ID, number)

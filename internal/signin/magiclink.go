@@ -86,15 +86,16 @@ type verifyMagicLinkInput struct {
 // verifyMagicLink signs in whoever opens a link: the browser that asked for it
 // completes its attempt, any other one is signed in by itself, and the attempt
 // of the first is over. A link that is refused stays unused.
-func (s *Service) verifyMagicLink(ctx context.Context, in verifyMagicLinkInput) (session.View, error) {
+func (s *Service) verifyMagicLink(ctx context.Context, in verifyMagicLinkInput) (view session.View, err error) {
 	caller := access.CallerOf(ctx)
 	d, err := s.deployments.Get(ctx, caller.Deployment)
 	if err != nil {
 		return session.View{}, err
 	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
+	if err := s.guess(caller); err != nil {
 		return session.View{}, err
 	}
+	defer s.giveBack(caller, &err)
 	if d.Settings.MaintenanceMode {
 		return session.View{}, access.ErrMaintenance // a GET, but it signs in
 	}

@@ -48,7 +48,7 @@ func (s *Service) beginning() []api.Operation {
 			Route:   "POST /auth/identify",
 			Summary: "Ask how an address signs in. Unknown addresses get the same answer as known ones.",
 			Access:  access.Browser(),
-			Errors:  []*fault.Error{ErrTooManyTries, challenge.ErrFailed},
+			Errors:  []*fault.Error{challenge.ErrFailed},
 			Handle:  api.Handle(s.identify),
 		},
 		{

@@ -36,21 +36,33 @@ func (c claim) owner(ctx context.Context, db database.DBTX, d *deployment.Deploy
 // signInWithPassword checks the password outside of the transaction: it takes
 // a core for milliseconds. Unknown identifiers cost the same. A try is counted
 // before the password is compared, so that simultaneous guesses share the
-// count, and a right password takes its own back.
-func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller, d *deployment.Deployment, c claim) (session.View, error) {
+// count, and a right password takes its own back. A browser that the person has
+// used before is a client of its own: what others do behind its address does not
+// stop it.
+func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller, d *deployment.Deployment, c claim) (view session.View, err error) {
 	if c.password == "" {
 		return session.View{}, ErrInvalidCredentials
-	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
-		return session.View{}, err
 	}
 	owner, err := c.owner(ctx, s.db, d)
 	if err != nil && !isNotFound(err) {
 		return session.View{}, err
 	}
-	account, err := accountKey(ctx, s.db, caller, c.identifier, owner.ID)
+	account, known, err := accountKey(ctx, s.db, caller, c.identifier, owner.ID)
 	if err != nil {
 		return session.View{}, err
+	}
+	if known {
+		if err := allow(s.clients, account); err != nil {
+			return session.View{}, err
+		}
+	} else {
+		if err := s.mayBegin(caller); err != nil {
+			return session.View{}, err
+		}
+		if err := s.guess(caller); err != nil {
+			return session.View{}, err
+		}
+		defer s.giveBack(caller, &err)
 	}
 	if err := allowOnAllNodes(ctx, s.accounts, account); err != nil {
 		return session.View{}, err

@@ -36,7 +36,7 @@ func (s *Service) completeProfile(ctx context.Context, in completeProfileInput) 
 	if err != nil {
 		return session.View{}, err
 	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
+	if err := s.mayBegin(caller); err != nil {
 		return session.View{}, err
 	}
 	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {

@@ -62,11 +62,11 @@ func (s *Service) forgotPassword(ctx context.Context, in forgotPasswordInput) (R
 	if err != nil {
 		return ResetToken{}, err
 	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
-		return ResetToken{}, err
-	}
 	if in.Body.OTP != "" {
 		return s.redeemResetCode(ctx, caller, email, in.Body.OTP)
+	}
+	if err := s.mayBegin(caller); err != nil {
+		return ResetToken{}, err
 	}
 	if err := allowOnAllNodes(ctx, s.addresses, string(email)); err != nil {
 		return ResetToken{}, err
@@ -122,10 +122,14 @@ func resetMail(d *deployment.Deployment, reset id.PasswordReset, email user.Emai
 
 // redeemResetCode gives a token for the right code, in the browser that asked
 // for it. A wrong one is counted.
-func (s *Service) redeemResetCode(ctx context.Context, caller *access.Caller, email user.Email, code string) (ResetToken, error) {
+func (s *Service) redeemResetCode(ctx context.Context, caller *access.Caller, email user.Email, code string) (out ResetToken, err error) {
+	if err := s.guess(caller); err != nil {
+		return ResetToken{}, err
+	}
+	defer s.giveBack(caller, &err)
 	var wrong *fault.Error
 	token := secret.Token()
-	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
 		reset, err := q.NewestReset(ctx, NewestResetParams{SessionID: caller.Session.ID, Email: string(email), Now: tx.Now})
 		if reset, err = database.OrNotFound(reset, err, onetime.ErrInvalid); err != nil {
@@ -160,7 +164,7 @@ type resetPasswordInput struct {
 // resetPassword sets the password and signs the person in here, once a second
 // factor is proven where that is asked for, and out everywhere else. The hash is computed outside of the transaction, and only
 // for a token that works.
-func (s *Service) resetPassword(ctx context.Context, in resetPasswordInput) (session.View, error) {
+func (s *Service) resetPassword(ctx context.Context, in resetPasswordInput) (view session.View, err error) {
 	caller := access.CallerOf(ctx)
 	d, err := s.deployments.Get(ctx, caller.Deployment)
 	if err != nil {
@@ -169,9 +173,10 @@ func (s *Service) resetPassword(ctx context.Context, in resetPasswordInput) (ses
 	if !offersPasswords(d) {
 		return session.View{}, ErrStrategy
 	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
+	if err := s.guess(caller); err != nil {
 		return session.View{}, err
 	}
+	defer s.giveBack(caller, &err)
 	reset, err := New(s.db).ResetOfToken(ctx, ResetOfTokenParams{
 		TokenHash: secret.Hash(secret.New(in.Body.Token)), SessionID: caller.Session.ID, Now: s.db.Now(),
 	})

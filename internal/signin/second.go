@@ -67,7 +67,7 @@ func (s *Service) trySecond(ctx context.Context, tx *database.Tx, caller *access
 	if step := currentStep(a.Steps); step != stepSecond && step != stepEmailCode {
 		return nil, ErrBadAttempt
 	}
-	account, err := accountKey(ctx, tx, caller, "second factor of "+a.UserID.String(), a.UserID)
+	account, _, err := accountKey(ctx, tx, caller, "second factor of "+a.UserID.String(), a.UserID)
 	if err != nil {
 		return nil, err
 	}

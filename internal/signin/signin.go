@@ -45,10 +45,11 @@ var (
 // account and address holds on all nodes together, what is counted per client
 // on each node.
 type Limits struct {
-	PerClient  limit.Rate // sign-ups, password tries and codes of one client
+	PerClient  limit.Rate // wrong passwords, codes and links of one client
+	PerStart   limit.Rate // sign-ins and resets that one client begins
 	PerAccount limit.Rate // wrong passwords for one identifier, from unknown browsers and from each known one; second factors of one person
 	PerAddress limit.Rate // codes and links to one address or number
-	PerLookup  limit.Rate // questions of one client whether an account exists
+	PerLookup  limit.Rate // questions of one client whether an account exists; its sign-ups, which tell it too
 }
 
 // Service signs people up and in.
@@ -66,8 +67,8 @@ type Service struct {
 	challenges *challenge.Service
 	origins    []string
 
-	clients, lookups    *limit.Limiter
-	accounts, addresses *throttle.Limiter
+	clients, starts, lookups, signUps *limit.Limiter
+	accounts, addresses               *throttle.Limiter
 }
 
 // Needs are what the service is made of.
@@ -93,9 +94,11 @@ func NewService(n Needs) *Service {
 		approvals:  waitlist.NewInvitations(n.Key),
 		challenges: challenge.NewService(n.DB, n.Deployments, n.Key), origins: n.Origins,
 		clients:   limit.New(n.Limits.PerClient, n.Now),
+		starts:    limit.New(n.Limits.PerStart, n.Now),
 		accounts:  throttle.NewLimiter(n.DB, n.Key, "passwords", n.Limits.PerAccount),
 		addresses: throttle.NewLimiter(n.DB, n.Key, "addresses", n.Limits.PerAddress),
 		lookups:   limit.New(n.Limits.PerLookup, n.Now),
+		signUps:   limit.New(n.Limits.PerLookup, n.Now),
 	}
 }
 
@@ -141,6 +144,7 @@ type Identified struct {
 	Strategy string `json:"strategy" enum:"password,sso,social"`
 }
 
+// identify looks nothing up and stores nothing, so there is nothing to limit.
 func (s *Service) identify(ctx context.Context, in identifyInput) (Identified, error) {
 	caller := access.CallerOf(ctx)
 	d, err := s.deployments.Get(ctx, caller.Deployment)
@@ -148,9 +152,6 @@ func (s *Service) identify(ctx context.Context, in identifyInput) (Identified, e
 		return Identified{}, err
 	}
 	if err := s.challenges.Check(d, in.Body.ChallengeToken); err != nil {
-		return Identified{}, err
-	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
 		return Identified{}, err
 	}
 	return Identified{Strategy: "password"}, nil

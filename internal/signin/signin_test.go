@@ -70,7 +70,7 @@ func newDoor(t testing.TB, db *database.DB, clock *atomic.Int64, rate limit.Rate
 	return &door{t: t, d: d, clock: clock, factors: factors, Service: NewService(Needs{
 		DB: db, Deployments: deployments, Sessions: sessions, Factors: factors, Passwords: passwords, Outbox: outbox, Key: key, Now: now,
 		Organizations: organization.NewService(db, deployments, sessions, outbox, key, organization.Limits{}),
-		Limits:        Limits{PerClient: rate, PerAccount: rate, PerAddress: rate, PerLookup: rate},
+		Limits:        Limits{PerClient: rate, PerStart: rate, PerAccount: rate, PerAddress: rate, PerLookup: rate},
 		Origins:       []string{"https://app.example.com"},
 	})}
 }

@@ -57,7 +57,7 @@ func (s *Service) signUp(ctx context.Context, in signUpInput) (session.View, err
 	if err := s.challenges.Check(d, in.Body.ChallengeToken); err != nil {
 		return session.View{}, err
 	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
+	if err := allow(s.signUps, clientKey(caller)); err != nil {
 		return session.View{}, err
 	}
 	form, err := s.checkForm(ctx, d, in)

@@ -40,6 +40,22 @@ func allowIn(ctx context.Context, tx *database.Tx, l *throttle.Limiter, key stri
 	return err
 }
 
+// mayBegin counts what a client begins and has a price: a row, a message, or a
+// password that is hashed.
+func (s *Service) mayBegin(c *access.Caller) error { return allow(s.starts, clientKey(c)) }
+
+// guess counts a try of a client at a secret, before it is compared, so that
+// simultaneous ones share the count.
+func (s *Service) guess(c *access.Caller) error { return allow(s.clients, clientKey(c)) }
+
+// giveBack is deferred by whoever calls guess: a right try does not count, else
+// the people behind one address would keep each other out.
+func (s *Service) giveBack(c *access.Caller, failed *error) {
+	if *failed == nil {
+		s.clients.Refund(clientKey(c))
+	}
+}
+
 func clientKey(c *access.Caller) string { return c.Client.Network() }
 
 // accountKey is what wrong passwords for an identifier, and wrong second
@@ -47,13 +63,12 @@ func clientKey(c *access.Caller) string { return c.Client.Network() }
 // has a count of its own, so that nobody else can use it up; all unknown
 // browsers share that of the identifier. It is not the person's: who tries two
 // identifiers must not learn whether they are one person's.
-func accountKey(ctx context.Context, db database.DBTX, caller *access.Caller, identifier string, owner id.User) (string, error) {
-	known, err := session.Knows(ctx, db, caller, owner)
-	if err != nil {
-		return "", err
+func accountKey(ctx context.Context, db database.DBTX, caller *access.Caller, identifier string, owner id.User) (key string, known bool, err error) {
+	if known, err = session.Knows(ctx, db, caller, owner); err != nil {
+		return "", false, err
 	}
 	if known {
-		return fmt.Sprintf("%s in %s", owner, caller.Session.ID), nil
+		return fmt.Sprintf("%s in %s", owner, caller.Session.ID), true, nil
 	}
-	return fmt.Sprintf("%s of %s", identifier, caller.Deployment), nil
+	return fmt.Sprintf("%s of %s", identifier, caller.Deployment), false, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/platform/limit"
@@ -24,7 +25,7 @@ func (o *door) node() *door {
 	n.Service = NewService(Needs{
 		DB: o.db, Deployments: o.deployments, Sessions: o.sessions, Organizations: o.organizations,
 		Factors: o.factors, Passwords: o.passwords, Outbox: o.outbox, Origins: o.origins, Key: testKey(o.t),
-		Limits: Limits{PerClient: three, PerAccount: three, PerAddress: three, PerLookup: three},
+		Limits: Limits{PerClient: three, PerStart: three, PerAccount: three, PerAddress: three, PerLookup: three},
 		Now:    func() time.Time { return time.UnixMilli(o.clock.Load()) },
 	})
 	return &n
@@ -186,6 +187,147 @@ func TestRightPasswordsDoNotCount(t *testing.T) {
 			must(o.t, err)
 		}
 	})
+}
+
+// limited has a client three tries a minute, and nothing else limited.
+func (o *door) limited() {
+	o.clients = limit.New(three, func() time.Time { return time.UnixMilli(o.clock.Load()) })
+}
+
+// The people of an office are one client: those who know their passwords and
+// have their codes keep nobody out, however many they are.
+func TestAnOfficeSignsIn(t *testing.T) {
+	each(t, func(o *door) {
+		o.account("ana@example.com")
+		o.limited()
+		for range 5 {
+			_, err := o.signIn(o.browser(), strategyPassword, "ana@example.com", password)
+			must(o.t, err)
+			c := o.browser()
+			view, err := o.signIn(c, strategyCode, "ana@example.com", "")
+			must(o.t, err)
+			attempt := id.Subject(view.SignInAttempts[0].ID)
+			_, err = o.enterCode(c, attempt, o.code(forSignIn, attempt))
+			must(o.t, err)
+			c = o.browser()
+			_, err = o.reset(c, o.resetToken(c, "ana@example.com"), password)
+			must(o.t, err)
+		}
+	})
+}
+
+// S16: whoever guesses behind the same address does not stop a browser that the
+// person has used before, and stops others for a moment.
+func TestAnAttackFromTheSameAddress(t *testing.T) {
+	each(t, func(o *door) {
+		o.account("ana@example.com")
+		known := o.browser()
+		_, err := o.signIn(known, strategyPassword, "ana@example.com", password)
+		must(o.t, err)
+		must(o.t, o.signOut(known))
+		o.limited()
+		for i := range 4 {
+			_, err = o.signIn(o.browser(), strategyPassword, fmt.Sprintf("nobody%d@example.com", i), password)
+		}
+		if !errors.Is(err, ErrTooManyTries) {
+			o.t.Errorf("the fourth guess: %v", err)
+		}
+		if _, err = o.signIn(o.browser(), strategyPassword, "ana@example.com", password); !errors.Is(err, ErrTooManyTries) {
+			o.t.Errorf("an unknown browser behind the address: %v", err)
+		}
+		if _, err = o.signIn(known, strategyPassword, "ana@example.com", password); err != nil {
+			o.t.Errorf("the known browser behind the address: %v", err)
+		}
+		o.clock.Add(time.Minute.Milliseconds())
+		_, err = o.signIn(o.browser(), strategyPassword, "ana@example.com", password)
+		must(o.t, err)
+	})
+}
+
+// Every secret that can be guessed is counted by client: the wrong ones.
+func TestWrongSecretsAreCountedByClient(t *testing.T) {
+	guesses := map[string]func(*door) func() error{
+		"password": func(o *door) func() error {
+			return func() error {
+				_, err := o.signIn(o.browser(), strategyPassword, "bo@example.com", "wrong password")
+				return err
+			}
+		},
+		"code": func(o *door) func() error {
+			c := o.browser()
+			view, err := o.signIn(c, strategyCode, "ana@example.com", "")
+			must(o.t, err)
+			return func() error {
+				_, err := o.enterCode(c, id.Subject(view.SignInAttempts[0].ID), "000000x")
+				return err
+			}
+		},
+		"link": func(o *door) func() error {
+			o.withLinks()
+			return func() error {
+				_, err := o.verifyMagicLink(o.as(o.browser()), verifyMagicLinkInput{Token: "x"})
+				return err
+			}
+		},
+		"reset code": func(o *door) func() error {
+			return func() error {
+				_, err := o.forgot(o.browser(), "ana@example.com", "000000x")
+				return err
+			}
+		},
+		"reset token": func(o *door) func() error {
+			return func() error {
+				_, err := o.reset(o.browser(), "x", password)
+				return err
+			}
+		},
+	}
+	for name, prepare := range guesses {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(o *door) {
+				o.account("ana@example.com")
+				guess := prepare(o)
+				o.limited()
+				for i := range 4 {
+					if err := guess(); err == nil || errors.Is(err, ErrTooManyTries) != (i == 3) {
+						o.t.Errorf("guess %d: %v", i+1, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// What a client may begin is limited whether or not it comes to an end.
+func TestBeginningsAreLimited(t *testing.T) {
+	begin := map[string]func(*door) error{
+		"right password": func(o *door) error {
+			_, err := o.signIn(o.browser(), strategyPassword, "ana@example.com", password)
+			return err
+		},
+		"code":  func(o *door) error { _, err := o.signIn(o.browser(), strategyCode, "ana@example.com", ""); return err },
+		"phone": func(o *door) error { _, err := o.signInBy(o.browser(), "+41791234567", ""); return err },
+		"reset": func(o *door) error { _, err := o.forgot(o.browser(), "ana@example.com", ""); return err },
+		"sign-up": func(o *door) error {
+			_, err := o.signUp(o.browser(), fmt.Sprintf("new%d@example.com", database.NextID[id.User](o.db)))
+			return err
+		},
+	}
+	for name, try := range begin {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(o *door) {
+				o.everything()
+				o.account("ana@example.com")
+				few := limit.New(three, func() time.Time { return time.UnixMilli(o.clock.Load()) })
+				o.starts, o.signUps = few, few
+				for i := range 4 {
+					if err := try(o); i < 3 && err != nil || i == 3 && !errors.Is(err, ErrTooManyTries) {
+						o.t.Errorf("number %d: %v", i+1, err)
+					}
+				}
+			})
+		})
+	}
 }
 
 // S16: a client is its address, or the /64 of an IPv6 one.

@@ -167,7 +167,7 @@ type attemptVerificationInput struct {
 	}
 }
 
-func (s *Service) attemptVerification(ctx context.Context, in attemptVerificationInput) (session.View, error) {
+func (s *Service) attemptVerification(ctx context.Context, in attemptVerificationInput) (view session.View, err error) {
 	caller := access.CallerOf(ctx)
 	if in.Body.Code == "" {
 		return session.View{}, onetime.ErrMissing
@@ -176,11 +176,12 @@ func (s *Service) attemptVerification(ctx context.Context, in attemptVerificatio
 	if err != nil {
 		return session.View{}, err
 	}
-	if err := allow(s.clients, clientKey(caller)); err != nil {
+	if err := s.guess(caller); err != nil {
 		return session.View{}, err
 	}
+	defer s.giveBack(caller, &err)
 	var wrong *fault.Error
-	view, err := s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (including session.Including, err error) {
+	view, err = s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (including session.Including, err error) {
 		a, err := s.findOpen(ctx, tx, caller, in.Attempt, in.Kind)
 		if err != nil {
 			return including, err

@@ -62,10 +62,7 @@ func (l *Limiter) Allow(key string) (ok bool, retryAfter time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.turn(now)
-	full, known := l.young[hashed]
-	if !known {
-		full = l.old[hashed]
-	}
+	full := l.full(hashed)
 	if full.Before(now) {
 		full = now
 	}
@@ -75,6 +72,24 @@ func (l *Limiter) Allow(key string) (ok bool, retryAfter time.Duration) {
 	}
 	l.young[hashed] = full
 	return true, 0
+}
+
+// Refund takes back one that was allowed, because it did no harm.
+func (l *Limiter) Refund(key string) {
+	hashed := maphash.String(l.seed, key)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if full := l.full(hashed); !full.IsZero() {
+		l.young[hashed] = full.Add(-l.interval)
+	}
+}
+
+// full is when a key has again all of its burst; zero for one that has it.
+func (l *Limiter) full(hashed uint64) time.Time {
+	if full, known := l.young[hashed]; known {
+		return full
+	}
+	return l.old[hashed]
 }
 
 // turn starts a generation when the young one is full or a window old: what

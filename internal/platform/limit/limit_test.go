@@ -72,6 +72,32 @@ func TestRateHolds(t *testing.T) {
 	}
 }
 
+// What is given back may be used again, and nobody gets more than a burst by it.
+func TestRefund(t *testing.T) {
+	c := &clock{time.Unix(1e9, 0)}
+	l := limit.New(limit.Rate{Count: 2, Per: time.Minute}, c.now)
+	l.Refund("ana") // who has used nothing gets nothing
+	for i := range 3 {
+		if ok, _ := l.Allow("ana"); ok != (i < 2) {
+			t.Errorf("number %d: %v", i+1, ok)
+		}
+	}
+	l.Refund("ana")
+	for i := range 2 {
+		if ok, _ := l.Allow("ana"); ok != (i < 1) {
+			t.Errorf("number %d after one was given back: %v", i+1, ok)
+		}
+	}
+	for range 5 {
+		l.Refund("ana")
+	}
+	for i := range 3 {
+		if ok, _ := l.Allow("ana"); ok != (i < 2) {
+			t.Errorf("number %d after too many were given back: %v", i+1, ok)
+		}
+	}
+}
+
 func TestManyKeys(t *testing.T) {
 	c := &clock{time.Unix(1e9, 0)}
 	l := limit.New(limit.Rate{Count: 1, Per: time.Hour}, c.now)
