@@ -55,10 +55,11 @@ func maskedPhone(typed string) string {
 func numberKey(typed string) string { return strings.TrimLeft(typed, "+0") }
 
 // sendMail mails a new code for the current step of an attempt, in place of an
-// older one, which stays if the mail is held back. Only at the beginning of a sign-in is there something to hide:
-// whether anybody is known who is to get it.
-func (s *Service) sendMail(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Email, known bool) (Prepared, error) {
-	if err := allowIn(ctx, tx, s.addresses, string(to)); err != nil {
+// older one, which stays if the mail is held back. Only at the beginning of a
+// sign-in is there something to hide: whether anybody is known who is to get it.
+func (s *Service) sendMail(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Email) (Prepared, error) {
+	familiar, err := s.mayMail(ctx, tx, string(to), a.signIn.UserID)
+	if err != nil {
 		return Prepared{}, err
 	}
 	code, err := onetime.NewCode()
@@ -66,10 +67,11 @@ func (s *Service) sendMail(ctx context.Context, tx *database.Tx, d *deployment.D
 		return Prepared{}, err
 	}
 	sent, m := true, codeMail(d, a, to, code)
+	m.Familiar = familiar
 	if a.purpose() != forSignIn {
 		err = s.outbox.Queue(ctx, tx, m)
 	} else {
-		sent, err = s.send(ctx, tx, known, m)
+		sent, err = s.send(ctx, tx, a.signIn.UserID != 0, m)
 	}
 	if err == nil && sent {
 		err = s.codes.Put(ctx, tx, d.ID, a.purpose(), a.subject(), string(to), code)
@@ -96,13 +98,13 @@ func codeMail(d *deployment.Deployment, a open, to user.Email, code string) mail
 
 // sendText queues a text message with a new code for the current step, which
 // takes the place of an older one if the message is let out.
-func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Phone, queue func(context.Context, *database.Tx, mail.Text) error) error {
+func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Phone, familiar bool, queue func(context.Context, *database.Tx, mail.Text) error) error {
 	code, err := onetime.NewCode()
 	if err != nil {
 		return err
 	}
 	err = queue(ctx, tx, mail.Text{
-		Deployment: d.ID, Subject: int64(a.subject()), To: string(to), Kind: "verification_code", Code: code,
+		Deployment: d.ID, Subject: int64(a.subject()), To: string(to), Kind: "verification_code", Familiar: familiar, Code: code,
 		Body: fmt.Sprintf("%s is your %s code. It works for 10 minutes. Tell it to nobody.", code, d.Settings.UI.AppName),
 	})
 	if err != nil {
@@ -114,10 +116,11 @@ func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.D
 // sendSignUpText sends the code that proves the number of a sign-up.
 func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	to := user.Phone(a.signUp.PhoneNumber)
-	if err := allowIn(ctx, tx, s.addresses, numberKey(string(to))); err != nil {
+	familiar, err := s.mayMail(ctx, tx, numberKey(string(to)), 0)
+	if err != nil {
 		return Prepared{}, err
 	}
-	return Prepared{MaskedPhone: to.Masked()}, s.sendText(ctx, tx, d, a, to, s.outbox.QueueText)
+	return Prepared{MaskedPhone: to.Masked()}, s.sendText(ctx, tx, d, a, to, familiar, s.outbox.QueueText)
 }
 
 // sendSignInText sends the code that begins a sign-in. For a number that nobody
@@ -125,7 +128,8 @@ func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deploy
 // number is reached must not tell that it is known, so it is no error.
 func (s *Service) sendSignInText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	typed := a.signIn.Identifier
-	if err := allowIn(ctx, tx, s.addresses, numberKey(typed)); err != nil {
+	familiar, err := s.mayMail(ctx, tx, numberKey(typed), a.signIn.UserID)
+	if err != nil {
 		return Prepared{}, err
 	}
 	to, owner, err := user.FindByPhoneDigits(ctx, tx, d.ID, typed)
@@ -136,7 +140,7 @@ func (s *Service) sendSignInText(ctx context.Context, tx *database.Tx, d *deploy
 	if err != nil || owner != a.signIn.UserID {
 		to, queue = user.Phone("+"+numberKey(typed)), s.outbox.PretendText
 	}
-	if err := s.sendText(ctx, tx, d, a, to, queue); err != nil && !errors.Is(err, mail.ErrTooMany) {
+	if err := s.sendText(ctx, tx, d, a, to, familiar, queue); err != nil && !errors.Is(err, mail.ErrTooMany) {
 		return Prepared{}, err
 	}
 	return Prepared{MaskedPhone: maskedPhone(typed)}, nil

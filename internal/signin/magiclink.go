@@ -38,13 +38,14 @@ func offersLinks(d *deployment.Deployment) bool {
 // stays if the mail is held back.
 func (s *Service) sendLink(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, redirect string) (Prepared, error) {
 	to := user.Email(a.signIn.Identifier)
-	if err := allowIn(ctx, tx, s.addresses, string(to)); err != nil {
+	familiar, err := s.mayMail(ctx, tx, string(to), a.signIn.UserID)
+	if err != nil {
 		return Prepared{}, err
 	}
 	token := secret.Token()
 	app := d.Settings.UI.AppName
 	sent, err := s.send(ctx, tx, a.signIn.UserID != 0, mail.Message{
-		Deployment: d.ID, Subject: int64(a.signIn.ID), To: string(to), Kind: "magic_link",
+		Deployment: d.ID, Subject: int64(a.signIn.ID), To: string(to), Kind: "magic_link", Familiar: familiar,
 		Content: mail.Content{
 			AppName: app, Subject: "Your link to sign in to " + app, Heading: "Sign in to " + app,
 			Paragraphs: []string{"Follow this link to sign in.", "It works for 15 minutes, once."},

@@ -68,9 +68,6 @@ func (s *Service) forgotPassword(ctx context.Context, in forgotPasswordInput) (R
 	if err := s.mayBegin(caller); err != nil {
 		return ResetToken{}, err
 	}
-	if err := allowOnAllNodes(ctx, s.addresses, string(email)); err != nil {
-		return ResetToken{}, err
-	}
 	return ResetToken{}, s.sendResetCode(ctx, caller, d, email)
 }
 
@@ -80,6 +77,10 @@ func (s *Service) sendResetCode(ctx context.Context, caller *access.Caller, d *d
 		return err
 	}
 	return s.db.InTx(ctx, func(tx *database.Tx) error {
+		familiar, err := s.mayMail(ctx, tx, string(email), owner)
+		if err != nil {
+			return err
+		}
 		browser, err := s.sessions.Begin(ctx, tx, caller, d)
 		if err != nil {
 			return err
@@ -89,7 +90,9 @@ func (s *Service) sendResetCode(ctx context.Context, caller *access.Caller, d *d
 			return err
 		}
 		reset := database.NewID[id.PasswordReset](tx)
-		sent, err := s.send(ctx, tx, owner != 0, resetMail(d, reset, email, code))
+		m := resetMail(d, reset, email, code)
+		m.Familiar = familiar
+		sent, err := s.send(ctx, tx, owner != 0, m)
 		if err != nil || !sent {
 			return err // an earlier code goes on working
 		}
@@ -232,19 +235,6 @@ func (s *Service) announceReset(ctx context.Context, tx *database.Tx, d *deploym
 	if err != nil {
 		return err
 	}
-	app := d.Settings.UI.AppName
-	for _, address := range addresses {
-		_, err := s.send(ctx, tx, true, mail.Message{
-			Deployment: d.ID, Subject: int64(person), To: string(address), Kind: "password_changed",
-			Content: mail.Content{
-				AppName: app, Subject: "Your " + app + " password was changed", Heading: "Your password was changed",
-				Paragraphs: []string{"A new password was set with a code from your mailbox. You were signed out in all other browsers."},
-				Footer:     "If it was not you, somebody can read your mail: secure your mailbox, then set a new password again.",
-			},
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return user.Announce(ctx, tx, s.outbox, d, person, addresses, "Your password was changed",
+		"A new password was set with a code from your mailbox. You were signed out in all other browsers.")
 }

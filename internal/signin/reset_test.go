@@ -84,7 +84,7 @@ func TestResetPassword(t *testing.T) {
 		}
 		_, err = o.signIn(o.browser(), strategyPassword, "ana@example.com", newPassword)
 		must(o.t, err)
-		if content := o.mailed("ana@example.com"); content.Subject != "Your Test password was changed" {
+		if content := o.mailed("ana@example.com"); content.Subject != "Your password was changed (Test)" {
 			o.t.Errorf("the announcement is %q", content.Subject)
 		}
 	})

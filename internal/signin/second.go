@@ -36,7 +36,7 @@ func (s *Service) sendSecond(ctx context.Context, tx *database.Tx, d *deployment
 		if err := noteAddress(ctx, tx, a.signIn, string(emails[0])); err != nil {
 			return Prepared{}, err
 		}
-		return s.sendMail(ctx, tx, d, a, emails[0], true)
+		return s.sendMail(ctx, tx, d, a, emails[0])
 	}
 	phones, err := user.VerifiedPhones(ctx, tx, a.signIn.UserID)
 	if err != nil {
@@ -49,10 +49,11 @@ func (s *Service) sendSecond(ctx context.Context, tx *database.Tx, d *deployment
 	if err := noteAddress(ctx, tx, a.signIn, string(phones[i])); err != nil {
 		return Prepared{}, err
 	}
-	if err := allowIn(ctx, tx, s.addresses, numberKey(string(phones[i]))); err != nil {
+	familiar, err := s.mayMail(ctx, tx, numberKey(string(phones[i])), a.signIn.UserID)
+	if err != nil {
 		return Prepared{}, err
 	}
-	return Prepared{MaskedPhone: phones[i].Masked()}, s.sendText(ctx, tx, d, a, phones[i], s.outbox.QueueText)
+	return Prepared{MaskedPhone: phones[i].Masked()}, s.sendText(ctx, tx, d, a, phones[i], familiar, s.outbox.QueueText)
 }
 
 // noteAddress keeps where the code went: the address has to be the person's

@@ -56,6 +56,17 @@ func (s *Service) giveBack(c *access.Caller, failed *error) {
 	}
 }
 
+// mayMail counts a code or link to an address or number, and reports whether it
+// is asked for in a browser that the owner has used before: those have counts of
+// their own, so that nobody else can use them up.
+func (s *Service) mayMail(ctx context.Context, tx *database.Tx, to string, owner id.User) (familiar bool, err error) {
+	key, familiar, err := accountKey(ctx, tx, access.CallerOf(ctx), to, owner)
+	if err != nil {
+		return false, err
+	}
+	return familiar, allowIn(ctx, tx, s.addresses, key)
+}
+
 func clientKey(c *access.Caller) string { return c.Client.Network() }
 
 // accountKey is what wrong passwords for an identifier, and wrong second

@@ -14,6 +14,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/platform/limit"
+	"github.com/guildhall-id/guildhall/internal/platform/throttle"
 )
 
 // three tries a minute, per client and per account.
@@ -109,6 +110,61 @@ func TestAnAttackDoesNotLockTheVictimOut(t *testing.T) {
 		}
 		o.clock.Add(refusal.RetryAfter.Milliseconds())
 		must(o.t, stranger())
+	})
+}
+
+// S16: whoever asks for codes in somebody's name keeps them from none in a
+// browser that they have used before, whichever way they sign in.
+func TestAskingForCodesDoesNotLockTheVictimOut(t *testing.T) {
+	each(t, func(o *door) {
+		o.everything()
+		ana := o.settle("ana")
+		o.withPhone(ana, "+41791234567")
+		ways := map[string]func(c *access.Caller) error{
+			"code": func(c *access.Caller) error {
+				_, err := o.signIn(c, strategyCode, ana.email, "")
+				must(o.t, err)
+				_, err = o.prepare(c, "", "")
+				return err
+			},
+			"link": func(c *access.Caller) error {
+				_, err := o.signIn(c, strategyLink, ana.email, "")
+				must(o.t, err)
+				_, err = o.prepare(c, "", "")
+				return err
+			},
+			"text": func(c *access.Caller) error {
+				_, err := o.signInBy(c, "+41791234567", "")
+				must(o.t, err)
+				_, err = o.prepare(c, "", "")
+				return err
+			},
+			"reset": func(c *access.Caller) error {
+				_, err := o.forgot(c, ana.email, "")
+				return err
+			},
+		}
+		for name, ask := range ways {
+			o.addresses = throttle.NewLimiter(o.db, testKey(o.t), name, three)
+			known := o.signedIn(ana)
+			must(o.t, o.signOut(known))
+			for i := range 4 {
+				if err := ask(o.browser()); i < 3 && err != nil || i == 3 && !errors.Is(err, ErrTooManyTries) {
+					o.t.Errorf("%s: stranger %d: %v", name, i+1, err)
+				}
+			}
+			for i := range 4 {
+				if err := ask(known); i < 3 && err != nil || i == 3 && !errors.Is(err, ErrTooManyTries) {
+					o.t.Errorf("%s: the known browser, number %d: %v", name, i+1, err)
+				}
+			}
+			var familiar int
+			must(o.t, o.db.QueryRow(o.t.Context(), "SELECT count(*) FROM mails WHERE familiar").Scan(&familiar))
+			if familiar != 3 {
+				o.t.Errorf("%s: %d messages count as asked for by the person, want 3", name, familiar)
+			}
+			o.exec("DELETE FROM mails")
+		}
 	})
 }
 

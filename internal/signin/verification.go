@@ -148,7 +148,7 @@ func (s *Service) prepare(ctx context.Context, tx *database.Tx, d *deployment.De
 	case a.signUp.ID != 0 && a.step() == stepPhone:
 		return s.sendSignUpText(ctx, tx, d, a)
 	case a.signUp.ID != 0:
-		return s.sendMail(ctx, tx, d, a, user.Email(a.signUp.Email), true)
+		return s.sendMail(ctx, tx, d, a, user.Email(a.signUp.Email))
 	case a.signIn.FirstFactorAt != 0:
 		return s.sendSecond(ctx, tx, d, a, in.LastDigits)
 	case a.step() == stepPhoneCode:
@@ -156,7 +156,7 @@ func (s *Service) prepare(ctx context.Context, tx *database.Tx, d *deployment.De
 	case a.step() == stepEmailLink:
 		return s.sendLink(ctx, tx, d, a, s.redirect(d, in.Redirect))
 	}
-	return s.sendMail(ctx, tx, d, a, user.Email(a.signIn.Identifier), a.signIn.UserID != 0)
+	return s.sendMail(ctx, tx, d, a, user.Email(a.signIn.Identifier))
 }
 
 type attemptVerificationInput struct {

@@ -12,14 +12,14 @@ import (
 
 // Announce tells a person of a change of their account by mail to the addresses
 // that were verified before it, and whoever has none by text message to the
-// numbers that are verified now. Flooding these until no more is let out must
-// not keep people from securing their account, so the change then happens
-// without.
+// numbers that are verified now. These messages count as asked for by the person:
+// flooding a mailbox does not silence them. Should the limit be reached even so,
+// the change happens without, so that people can secure their account.
 func Announce(ctx context.Context, tx *database.Tx, outbox *mail.Outbox, d *deployment.Deployment, person id.User, to []Email, heading, sentence string) error {
 	app := d.Settings.UI.AppName
 	for _, address := range to {
 		err := outbox.Queue(ctx, tx, mail.Message{
-			Deployment: d.ID, Subject: int64(person), To: string(address), Kind: "account_changed",
+			Deployment: d.ID, Subject: int64(person), To: string(address), Kind: "account_changed", Familiar: true,
 			Content: mail.Content{
 				AppName: app, Subject: heading + " (" + app + ")", Heading: heading,
 				Paragraphs: []string{sentence, "If this was you, there is nothing to do."},
@@ -39,7 +39,7 @@ func Announce(ctx context.Context, tx *database.Tx, outbox *mail.Outbox, d *depl
 	}
 	for _, phone := range phones {
 		err := outbox.QueueText(ctx, tx, mail.Text{
-			Deployment: d.ID, Subject: int64(person), To: string(phone), Kind: "account_changed",
+			Deployment: d.ID, Subject: int64(person), To: string(phone), Kind: "account_changed", Familiar: true,
 			Body: app + ": " + sentence + " If this was not you, tell the people who run " + app + " at once.",
 		})
 		if err != nil && !errors.Is(err, mail.ErrTooMany) && !errors.Is(err, mail.ErrNoTexts) {

@@ -37,6 +37,7 @@ type Message struct {
 	Subject    int64  // the id of what it is about
 	To         string // an address in its normal form
 	Kind       string // "invitation"; for a code, also its purpose
+	Familiar   bool   // asked for in a browser that the recipient has used before
 	Content    Content
 }
 
@@ -59,8 +60,9 @@ type Action struct {
 }
 
 // Limits keep mail from being a weapon. They count for one address within one
-// deployment, or one telephone, over all kinds and organizations and all nodes. The zero Limits
-// let nothing out.
+// deployment, or one telephone, over all kinds and organizations and all nodes.
+// Familiar messages are counted by themselves, so that strangers cannot use up
+// what somebody needs to sign in. The zero Limits let nothing out.
 type Limits struct {
 	PerRecipientHour int
 	CodesPerHour     int
@@ -139,6 +141,7 @@ type parcel struct {
 	deployment id.Deployment
 	subject    int64
 	to, kind   string
+	familiar   bool
 	letter     letter
 }
 
@@ -147,7 +150,7 @@ func (o *Outbox) queue(ctx context.Context, tx *database.Tx, m Message, nobody b
 		return err
 	}
 	return o.put(ctx, tx, parcel{
-		channel: mailChannel, deployment: m.Deployment, subject: m.Subject, to: m.To, kind: m.Kind,
+		channel: mailChannel, deployment: m.Deployment, subject: m.Subject, to: m.To, kind: m.Kind, familiar: m.Familiar,
 		letter: letter{Content: m.Content, Nobody: nobody},
 	})
 }
@@ -170,6 +173,7 @@ func (o *Outbox) put(ctx context.Context, tx *database.Tx, p parcel) error {
 		Recipient:    p.to,
 		SubjectID:    id.Subject(p.subject),
 		Code:         p.letter.Code != "",
+		Familiar:     p.familiar,
 		Content:      o.key.Seal(content, sealedFor(mail)),
 		CreatedAt:    tx.Now,
 		DueAt:        tx.Now,
@@ -189,7 +193,7 @@ func (o *Outbox) allow(ctx context.Context, tx *database.Tx, p parcel) error {
 		}
 	}
 	recent, err := New(tx).Recent(ctx, RecentParams{
-		Kind: p.kind, DeploymentID: p.deployment, Recipient: p.to, CreatedAt: tx.Now.Add(-time.Hour),
+		Kind: p.kind, DeploymentID: p.deployment, Recipient: p.to, CreatedAt: tx.Now.Add(-time.Hour), Familiar: p.familiar,
 	})
 	if err != nil {
 		return fmt.Errorf("count recent mails: %w", err)

@@ -1,17 +1,18 @@
 -- name: Recent :one
--- What was queued for an address since a moment: how many mails, how many of
--- them codes, and when the first of each and the last code of a kind were.
+-- What was queued for an address since a moment, from familiar browsers or from
+-- all others: how many mails, how many of them codes, and when the first of each
+-- and the last code of a kind were.
 SELECT count(*) AS mails,
     CAST(COALESCE(min(created_at), 0) AS BIGINT) AS first_mail,
     count(*) FILTER (WHERE code) AS codes,
     CAST(COALESCE(min(created_at) FILTER (WHERE code), 0) AS BIGINT) AS first_code,
     CAST(COALESCE(max(created_at) FILTER (WHERE code AND kind = @kind), 0) AS BIGINT) AS last_of_kind
 FROM mails
-WHERE deployment_id = @deployment_id AND recipient = @recipient AND created_at > @created_at;
+WHERE deployment_id = @deployment_id AND recipient = @recipient AND created_at > @created_at AND familiar = @familiar;
 
 -- name: InsertMail :exec
-INSERT INTO mails (id, deployment_id, channel, kind, recipient, subject_id, code, content, status, created_at, due_at)
-VALUES (@id, @deployment_id, @channel, @kind, @recipient, @subject_id, @code, @content, 'queued', @created_at, @due_at);
+INSERT INTO mails (id, deployment_id, channel, kind, recipient, subject_id, code, familiar, content, status, created_at, due_at)
+VALUES (@id, @deployment_id, @channel, @kind, @recipient, @subject_id, @code, @familiar, @content, 'queued', @created_at, @due_at);
 
 -- name: ClaimMails :many
 -- Takes mails of a channel that are due, the longest waiting first, out of everybody else's

@@ -109,8 +109,8 @@ func (q *Queries) EndMail(ctx context.Context, arg EndMailParams) error {
 }
 
 const insertMail = `-- name: InsertMail :exec
-INSERT INTO mails (id, deployment_id, channel, kind, recipient, subject_id, code, content, status, created_at, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10)
+INSERT INTO mails (id, deployment_id, channel, kind, recipient, subject_id, code, familiar, content, status, created_at, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued', $10, $11)
 `
 
 type InsertMailParams struct {
@@ -121,6 +121,7 @@ type InsertMailParams struct {
 	Recipient    string
 	SubjectID    id.Subject
 	Code         bool
+	Familiar     bool
 	Content      []byte
 	CreatedAt    clock.Time
 	DueAt        clock.Time
@@ -135,6 +136,7 @@ func (q *Queries) InsertMail(ctx context.Context, arg InsertMailParams) error {
 		arg.Recipient,
 		arg.SubjectID,
 		arg.Code,
+		arg.Familiar,
 		arg.Content,
 		arg.CreatedAt,
 		arg.DueAt,
@@ -165,7 +167,7 @@ SELECT count(*) AS mails,
     CAST(COALESCE(min(created_at) FILTER (WHERE code), 0) AS BIGINT) AS first_code,
     CAST(COALESCE(max(created_at) FILTER (WHERE code AND kind = $1), 0) AS BIGINT) AS last_of_kind
 FROM mails
-WHERE deployment_id = $2 AND recipient = $3 AND created_at > $4
+WHERE deployment_id = $2 AND recipient = $3 AND created_at > $4 AND familiar = $5
 `
 
 type RecentParams struct {
@@ -173,6 +175,7 @@ type RecentParams struct {
 	DeploymentID id.Deployment
 	Recipient    string
 	CreatedAt    clock.Time
+	Familiar     bool
 }
 
 type RecentRow struct {
@@ -183,14 +186,16 @@ type RecentRow struct {
 	LastOfKind int64
 }
 
-// What was queued for an address since a moment: how many mails, how many of
-// them codes, and when the first of each and the last code of a kind were.
+// What was queued for an address since a moment, from familiar browsers or from
+// all others: how many mails, how many of them codes, and when the first of each
+// and the last code of a kind were.
 func (q *Queries) Recent(ctx context.Context, arg RecentParams) (RecentRow, error) {
 	row := q.db.QueryRow(ctx, recent,
 		arg.Kind,
 		arg.DeploymentID,
 		arg.Recipient,
 		arg.CreatedAt,
+		arg.Familiar,
 	)
 	var i RecentRow
 	err := row.Scan(

@@ -123,6 +123,7 @@ func TestLimits(t *testing.T) {
 	type step struct {
 		to, kind string
 		code     bool
+		familiar bool
 		after    time.Duration // since the step before
 		refused  time.Duration // the time to wait, when it is refused
 	}
@@ -158,6 +159,18 @@ func TestLimits(t *testing.T) {
 			with(code, func(s *step) { s.kind = "reset_code"; s.after = time.Minute; s.refused = 55 * time.Minute }),
 			invitation,
 		),
+		"what strangers use up is there for a familiar browser": append(
+			append(repeat(5, with(code, func(s *step) { s.after = time.Minute })), repeat(5, invitation)...),
+			with(code, func(s *step) { s.refused = 56 * time.Minute }),
+			with(code, func(s *step) { s.familiar = true }),
+			with(code, func(s *step) { s.familiar = true; s.after = 20 * time.Second; s.refused = 40 * time.Second }),
+			with(invitation, func(s *step) { s.familiar = true; s.kind = "password_changed" }),
+		),
+		"a familiar browser has limits too": append(
+			append(repeat(5, with(code, func(s *step) { s.familiar = true; s.after = time.Minute })), repeat(5, with(invitation, func(s *step) { s.familiar = true }))...),
+			with(invitation, func(s *step) { s.familiar = true; s.refused = 56 * time.Minute }),
+			code,
+		),
 	}
 	for name, steps := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +179,7 @@ func TestLimits(t *testing.T) {
 				o := newOffice(t, db, mail.None, mail.StrictLimits)
 				for i, s := range steps {
 					c.advance(s.after)
-					m := mail.Message{To: s.to, Kind: s.kind}
+					m := mail.Message{To: s.to, Kind: s.kind, Familiar: s.familiar}
 					if s.code {
 						m.Content.Code = "123456"
 					}

@@ -17,6 +17,7 @@ type Text struct {
 	Subject    int64  // the id of what it is about
 	To         string // a number as E.164, "+" and digits
 	Kind       string // for a code, its purpose
+	Familiar   bool   // asked for in a browser that the recipient has used before
 	Body       string // all of it; a control character or line break in it becomes a space
 	Code       string // the one-time code in the body
 }
@@ -54,7 +55,7 @@ func (o *Outbox) queueText(ctx context.Context, tx *database.Tx, t Text, nobody 
 		return err
 	}
 	err := o.put(ctx, tx, parcel{
-		channel: textChannel, deployment: t.Deployment, subject: t.Subject, to: t.To, kind: t.Kind,
+		channel: textChannel, deployment: t.Deployment, subject: t.Subject, to: t.To, kind: t.Kind, familiar: t.Familiar,
 		letter: letter{Content: Content{Code: t.Code}, Body: oneLine(t.Body), Nobody: nobody},
 	})
 	var refusal *fault.Error

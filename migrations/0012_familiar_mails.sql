@@ -1,0 +1,7 @@
+-- +goose Up
+-- Whether a message was asked for in a browser that its recipient had used
+-- before: what strangers have sent does not count against these.
+ALTER TABLE mails ADD COLUMN familiar BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- +goose Down
+ALTER TABLE mails DROP COLUMN familiar;
