@@ -14,7 +14,9 @@ import (
 
 // Authenticate finds who sent a request and what they may do in the tenant it
 // names, in one read at most. A request without a session, or with one that is
-// unknown or over, comes from nobody; with create it gets an anonymous session.
+// unknown or over, comes from nobody; with create it gets an anonymous session,
+// whose token the browser is not given when it has just got one: the request
+// was on its way while another one of its pages changed the password.
 func (s *Service) Authenticate(r *http.Request, tenant access.Tenant, create bool) (*access.Caller, error) {
 	d, err := s.deployments.Current(r.Context())
 	if err != nil {
@@ -24,7 +26,8 @@ func (s *Service) Authenticate(r *http.Request, tenant access.Tenant, create boo
 		return nil, access.ErrMaintenance
 	}
 	c := &access.Caller{Deployment: d.ID, Client: s.transport.trusted.client(r)}
-	if token := s.transport.token(r, d.Mode); !token.Empty() {
+	token := s.transport.token(r, d.Mode)
+	if !token.Empty() {
 		if err := s.identify(r.Context(), c, d, token, tenant); err != nil {
 			return nil, err
 		}
@@ -32,9 +35,27 @@ func (s *Service) Authenticate(r *http.Request, tenant access.Tenant, create boo
 	if c.Session.ID == 0 && create {
 		now, session := s.db.Now(), database.NextID[id.Session](s.db)
 		c.Session = access.Session{ID: session, CreatedAt: now, UpdatedAt: now, Anonymous: true}
-		c.Session.Renewed = s.transport.newAnonymous(d.ID, session, now)
+		newer, err := s.hasNewer(r.Context(), d, token)
+		if err != nil {
+			return nil, err
+		}
+		if !newer {
+			c.Session.Renewed = s.transport.newAnonymous(d.ID, session, now)
+		}
 	}
 	return c, nil
+}
+
+// hasNewer reports whether the browser of a dead token was given another one
+// within the time of grace.
+func (s *Service) hasNewer(ctx context.Context, d *deployment.Deployment, token secret.String) (bool, error) {
+	if token.Empty() {
+		return false, nil
+	}
+	now := s.db.Now()
+	return s.queries.HasNewerToken(ctx, HasNewerTokenParams{
+		Hash: secret.Hash(token), DeploymentID: d.ID, Since: now.Add(-grace), Now: now,
+	})
 }
 
 // identify fills in the caller of a token.

@@ -116,6 +116,42 @@ func TestRenewedTokensAreDeadAtOnce(t *testing.T) {
 	})
 }
 
+// A request that was on its way while its browser got a new token, and the old
+// one died, is answered as nobody's. It brings no token of an anonymous session,
+// which would take the place of the new one: the poll of a page must not sign
+// its browser out. A browser that has no newer token gets one.
+func TestARequestOvertakenByANewTokenSignsNobodyOut(t *testing.T) {
+	each(t, deployment.Production, func(b *bench) {
+		n := b.node()
+		old, mine := n.enter("", b.person)
+		b.advance(time.Hour)
+		c := n.call(cookie(old))
+		ctx := access.WithCaller(b.t.Context(), c)
+		must(b.t, b.db.InTx(ctx, func(tx *database.Tx) error { return n.sessions.Renew(ctx, tx, c, b.d) }))
+		held := c.Session.Renewed.Reveal()
+		b.advance(30 * time.Second)
+		if a := n.send("GET /session", old); a.status != http.StatusOK || a.token != "" || n.signedIn(old) != 0 {
+			b.t.Errorf("the overtaken request is answered %d, with the token %q", a.status, a.token)
+		}
+		if n.signedIn(held) != b.person {
+			b.t.Error("the newer token does not work")
+		}
+		b.advance(30 * time.Second)
+		if a := n.send("GET /session", old); a.token == "" {
+			b.t.Error("a minute later there is still no token")
+		}
+
+		there := n.call(cookie(held))
+		ctx = access.WithCaller(b.t.Context(), &access.Caller{Deployment: b.d.ID, User: there.User})
+		must(b.t, b.db.InTx(ctx, func(tx *database.Tx) error {
+			return n.sessions.End(ctx, tx, access.CallerOf(ctx), b.d, mine)
+		}))
+		if a := n.send("GET /session", held); a.token == "" {
+			b.t.Error("a browser that was signed out from elsewhere gets no token")
+		}
+	})
+}
+
 // What a sign-in began with is no second factor: a code to another telephone
 // does not free one that began with a code to a telephone.
 func TestTheFirstFactorIsNoSecondOne(t *testing.T) {

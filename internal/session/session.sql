@@ -43,6 +43,16 @@ SELECT rotated_at FROM session_tokens WHERE hash = @hash AND expires_at > @now F
 UPDATE session_tokens SET rotated_at = @now, expires_at = @expires_at
 WHERE session_id = @session_id AND (rotated_at IS NULL OR rotated_at > @now) AND session_tokens.expires_at > @now;
 
+-- name: HasNewerToken :one
+-- Of a token that works no more: whether its session has one since a time.
+SELECT EXISTS (
+    SELECT 1 FROM session_tokens dead
+    JOIN sessions s ON s.id = dead.session_id
+    JOIN session_tokens newer ON newer.session_id = dead.session_id
+    WHERE dead.hash = @hash AND s.deployment_id = @deployment_id
+        AND newer.hash <> dead.hash AND newer.created_at > @since AND newer.expires_at > @now
+);
+
 -- name: DeleteExpiredTokens :exec
 DELETE FROM session_tokens WHERE expires_at < @before;
 

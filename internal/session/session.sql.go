@@ -475,6 +475,36 @@ func (q *Queries) ForgetActiveSignIns(ctx context.Context, arg ForgetActiveSignI
 	return err
 }
 
+const hasNewerToken = `-- name: HasNewerToken :one
+SELECT EXISTS (
+    SELECT 1 FROM session_tokens dead
+    JOIN sessions s ON s.id = dead.session_id
+    JOIN session_tokens newer ON newer.session_id = dead.session_id
+    WHERE dead.hash = $1 AND s.deployment_id = $2
+        AND newer.hash <> dead.hash AND newer.created_at > $3 AND newer.expires_at > $4
+)
+`
+
+type HasNewerTokenParams struct {
+	Hash         []byte
+	DeploymentID id.Deployment
+	Since        clock.Time
+	Now          clock.Time
+}
+
+// Of a token that works no more: whether its session has one since a time.
+func (q *Queries) HasNewerToken(ctx context.Context, arg HasNewerTokenParams) (bool, error) {
+	row := q.db.QueryRow(ctx, hasNewerToken,
+		arg.Hash,
+		arg.DeploymentID,
+		arg.Since,
+		arg.Now,
+	)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const hasSignedIn = `-- name: HasSignedIn :one
 SELECT EXISTS (SELECT 1 FROM signins WHERE session_id = $1 AND user_id = $2)
 `
