@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/guildhall-id/guildhall/internal/config"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -204,7 +205,7 @@ func query(members ...string) string { return "?" + form(members...).Encode() }
 func sdkWorld(t *testing.T, dialect database.Dialect, mode string) (*world, *sortingOffice) {
 	t.Helper()
 	office, w := newSortingOffice(t), &world{secrets: &secrets{}}
-	w.Server, w.log = newServer(t, dialect, func(c *config.Config) {
+	w.Server, w.log = newServerAt(t, dialect, w.now, func(c *config.Config) {
 		c.SMTPURL = "smtp://" + office.mail + "?tls=none"
 		c.SMSWebhookURL, c.SMSWebhookSecret = office.texts, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 		c.AllowedOrigins = []string{sdkPage}
@@ -217,6 +218,9 @@ func sdkWorld(t *testing.T, dialect database.Dialect, mode string) (*world, *sor
 	w.documents = readDescriptions(t, w.API)
 	return w, office
 }
+
+// now is the clock of the world's server, which its tests move.
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
 // freeAddress is one that nobody listened on a moment ago.
 func freeAddress(t *testing.T) string {

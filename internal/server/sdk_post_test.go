@@ -81,6 +81,12 @@ func (o *sortingOffice) find(t *testing.T, to string, after int, wanted *regexp.
 	return ""
 }
 
+// last is what the newest message of somebody has.
+func (o *sortingOffice) last(t *testing.T, to string, wanted *regexp.Regexp) string {
+	t.Helper()
+	return o.find(t, to, o.number(to)-1, wanted)
+}
+
 // What is looked for in messages.
 var (
 	aCode = regexp.MustCompile(`\b([0-9]{6})\b`)

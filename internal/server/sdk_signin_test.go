@@ -19,13 +19,19 @@ type visitor struct {
 	email string
 }
 
-// TestSDK walks the flows of contract section 8 as a browser SDK does, in both
-// transports and on both engines.
+// TestSDK walks the flows of contract section 8, and those of section 9 that
+// its screens lead to, as a browser SDK does, in both transports and on both
+// engines.
 func TestSDK(t *testing.T) {
 	flows := map[string]func(*testing.T, *visitor){
-		"password": flowPassword, "code": flowCode, "magic link": flowMagicLink, "forgotten password": flowForgotten,
-		"several accounts": flowAccounts, "tabs": flowTabs, "second factor": flowSecondFactor, "phone": flowPhone,
-		"profile": flowProfile, "devices": flowDevices, "organizations": flowOrganizations, "workspaces": flowWorkspaces, "invitations": flowInvitations,
+		"password": flowPassword, "username": flowUsername, "code": flowCode, "magic link": flowMagicLink, "same device": flowSameDevice,
+		"phone": flowPhone, "unknown": flowUnknown, "two codes": flowTwoCodes, "complete profile": flowCompleteProfile, "forgotten password": flowForgotten,
+		"second factor": flowSecondFactor, "second steps": flowSecondSteps, "backup codes": flowBackupCodes,
+		"waitlist": flowWaitlist, "restricted": flowRestricted, "challenge": flowChallenge,
+		"several accounts": flowAccounts, "tabs": flowTabs, "devices": flowDevices,
+		"profile": flowProfile, "phones": flowPhones, "passwordless": flowPasswordless,
+		"organizations": flowOrganizations, "workspaces": flowWorkspaces, "switching": flowSwitching, "management": flowManagement,
+		"invitations": flowInvitations, "invitations, later": flowInvitationsLater,
 	}
 	for _, dialect := range databasetest.Dialects() {
 		for _, mode := range []string{config.Staging, config.Production} {
@@ -130,8 +136,7 @@ func flowCode(t *testing.T, v *visitor) {
 	before := v.office.number(v.email)
 	other.post("/auth/prepare-verification" + query(append(in, "strategy", "email_otp")...)).flag("otp_sent")
 	code := v.office.find(t, v.email, before, aCode)
-	wrong := map[bool]string{true: "000001", false: "000000"}[code == "000000"]
-	other.refused("/auth/attempt-verification"+query(in...), "verification_code", wrong)
+	other.refused("/auth/attempt-verification"+query(in...), "verification_code", wrongOf(code))
 	if done := other.enters("/auth/attempt-verification"+query(in...), "verification_code", code).last("signin_attempts"); !done.flag("completed") || !other.signedIn() {
 		t.Error("the code does not sign in")
 	}
@@ -226,7 +231,7 @@ func flowSecondFactor(t *testing.T, v *visitor) {
 	secret := made.text("totp_secret")
 	made.text("otp_url")
 	at := func(steps time.Duration) string {
-		code, err := totp.GenerateCode(secret, time.Now().Add(steps*30*time.Second))
+		code, err := totp.GenerateCode(secret, v.w.now().Add(steps*30*time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,12 +261,18 @@ func flowSecondFactor(t *testing.T, v *visitor) {
 	}
 }
 
+// addsPhone is the dialog that adds a number, with its code.
+func (v *visitor) addsPhone(number string) string {
+	v.t.Helper()
+	path := "/me/phone-numbers/" + v.post("/me/phone-numbers", "phone_number", number[3:], "country_code", "+41").text("id")
+	v.post(path + "/prepare-verification")
+	v.post(path+"/attempt-verification", "code", v.office.find(v.t, number, 0, aCode))
+	return number
+}
+
 // flowPhone: the page drops the country of a number when it signs in.
 func flowPhone(t *testing.T, v *visitor) {
-	number := v.w.newPhone()
-	id := v.post("/me/phone-numbers", "phone_number", number[3:], "country_code", "+41").text("id")
-	v.post("/me/phone-numbers/" + id + "/prepare-verification")
-	v.post("/me/phone-numbers/"+id+"/attempt-verification", "code", v.office.find(t, number, 0, aCode))
+	number := v.addsPhone(v.w.newPhone())
 	other := v.elsewhere(t)
 	attempt := other.enters("/auth/signin", "strategy", "phone_otp", "phone", number[3:]).last("signin_attempts")
 	in := []string{"attempt_identifier", attempt.text("id"), "identifier_type", "signin"}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type world struct {
 	secrets   *secrets
 	log       *logText
 	people    int
+	ahead     atomic.Int64 // how far the clock is moved, for the worlds that have one
 
 	founder   *person // founds every tenant
 	stranger  *person // member of nothing
@@ -47,6 +49,12 @@ type person struct {
 // newServer starts a server that is stopped with the test.
 func newServer(t *testing.T, dialect database.Dialect, change func(*config.Config)) (*server.Server, *logText) {
 	t.Helper()
+	return newServerAt(t, dialect, time.Now, change)
+}
+
+// newServerAt is newServer with a clock.
+func newServerAt(t *testing.T, dialect database.Dialect, now func() time.Time, change func(*config.Config)) (*server.Server, *logText) {
+	t.Helper()
 	c := config.Config{
 		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", DataDir: t.TempDir(), DatabaseURL: databasetest.EmptyURL(t, dialect),
 		Mode: config.Staging, Mail: config.Auto, MailFrom: "Guildhall <no-reply@guildhall.example>", LogFormat: "json", Limits: config.Auto,
@@ -60,7 +68,7 @@ func newServer(t *testing.T, dialect database.Dialect, change func(*config.Confi
 	}
 	log := &logText{}
 	handler := slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})
-	s, err := server.Start(context.Background(), server.Options{Config: c, Logger: slog.New(handler), Version: "devel"})
+	s, err := server.Start(context.Background(), server.Options{Config: c, Logger: slog.New(handler), Version: "devel", Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
