@@ -1,6 +1,7 @@
 package user
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,7 +40,7 @@ func ParseName(typed string) (string, error) {
 func ParseUsername(typed string, minimum, maximum int) (name, key string, err error) {
 	name = strings.TrimSpace(typed)
 	if len(name) < minimum || len(name) > maximum {
-		return "", "", ErrUsernameInvalid
+		return "", "", ErrUsernameInvalid.With(fmt.Sprintf("A username has %d to %d characters.", minimum, maximum))
 	}
 	for i, r := range []byte(name) {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'

@@ -119,6 +119,12 @@ func TestParseUsername(t *testing.T) {
 			t.Errorf("ParseUsername(%q): %v", bad, err)
 		}
 	}
+	// Whoever types too little or too much reads how much it has to be.
+	for _, bad := range []string{"abc", strings.Repeat("a", 13)} {
+		if _, _, err := ParseUsername(bad, 4, 12); err == nil || !strings.Contains(err.Error(), "4 to 12 characters") {
+			t.Errorf("ParseUsername(%q): %v", bad, err)
+		}
+	}
 }
 
 func TestPasswordPolicy(t *testing.T) {
