@@ -91,6 +91,16 @@ func (s *Service) findOpen(ctx context.Context, db database.DBTX, caller *access
 	return open{}, ErrBadAttempt
 }
 
+// hidden is why a code was wrong, as it may be told. Two spellings of a number
+// share the limits of messages only if somebody has it. That a code was held
+// back, so that it never ends either, must not be seen.
+func (a open) hidden(wrong *fault.Error) *fault.Error {
+	if wrong == onetime.ErrExpired && a.signIn.Method == strategyPhone {
+		return onetime.ErrInvalid
+	}
+	return wrong
+}
+
 type prepareVerificationInput struct {
 	Attempt    id.Subject `query:"attempt_identifier" doc:"Absent for the newest open attempt of the browser."`
 	Kind       string     `query:"identifier_type" enum:"signin,signup"`
@@ -192,6 +202,7 @@ func (s *Service) attemptVerification(ctx context.Context, in attemptVerificatio
 			return including, err // the try is committed
 		}
 		if wrong, err = s.codes.Check(ctx, tx, a.purpose(), a.subject(), in.Body.Code); err != nil || wrong != nil {
+			wrong = a.hidden(wrong)
 			return including, err // the try is committed
 		}
 		if a.signUp.ID != 0 {
