@@ -79,10 +79,26 @@ func (s *Service) updateUser(ctx context.Context, in updateUserInput) (out user.
 		if err := save(ctx, tx, me, after); err != nil {
 			return err
 		}
+		if err := s.announcePolicy(ctx, tx, d, me, after); err != nil {
+			return err
+		}
 		out, err = s.current(ctx, tx, caller)
 		return err
 	})
 	return out, err
+}
+
+// announcePolicy tells a person who is not asked for a second factor any more:
+// it is as good as removed.
+func (s *Service) announcePolicy(ctx context.Context, tx *database.Tx, d *deployment.Deployment, me, after User) error {
+	if after.SecondFactorPolicy == me.SecondFactorPolicy || after.SecondFactorPolicy != "none" {
+		return nil
+	}
+	to, err := user.VerifiedEmails(ctx, tx, me.ID)
+	if err != nil {
+		return err
+	}
+	return s.announce(ctx, tx, d, me.ID, to, "Your second factor was switched off", "Your account does not ask for a second factor by itself any more.")
 }
 
 // choosePrimaries gives the person the primary address and number that are sent,

@@ -83,6 +83,13 @@ func TestPolicyAndSecondFactors(t *testing.T) {
 		if me := o.me(ana); me.SecondFactorPolicy != enforced || me.Authenticator == nil || me.Authenticator.ID != 7 {
 			o.t.Errorf("the person is %+v", me)
 		}
+		for i, policy := range []string{"none", "none", enforced, "none"} { // S18: that none is asked for is told
+			_, err := o.update(ana, func(in *updateUserInput) { in.Body.SecondFactorPolicy = policy })
+			must(o.t, err)
+			if n, want := o.mails("ana@example.com", "account_changed"), int64(1+i/3); n != want {
+				o.t.Errorf("after %d changes of the policy %d announcements, want %d", i+1, n, want)
+			}
+		}
 		must(o.t, o.deletes(ana, password))
 		if n := o.count("SELECT count(*) FROM user_authenticators WHERE ended_at IS NULL OR secret IS NOT NULL"); n != 0 {
 			o.t.Error("the secret outlives the account")
