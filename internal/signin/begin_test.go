@@ -49,6 +49,15 @@ func TestUsernames(t *testing.T) {
 		if !last.Completed || last.Method != strategyUsername || last.Email != "" || c.User == 0 {
 			o.t.Errorf("the attempt is %+v", last)
 		}
+		for _, length := range [][2]int{{10, 20}, {1, 3}} {
+			o.change(func(s *deployment.Settings) {
+				s.Auth.Username.MinLength, s.Auth.Username.MaxLength = length[0], length[1]
+			})
+			if _, err := o.signInAs(o.browser(), "ana.e", password); err != nil {
+				o.t.Errorf("where usernames have %v letters now: %v", length, err)
+			}
+		}
+		o.change(func(s *deployment.Settings) { s.Auth.Username.MinLength, s.Auth.Username.MaxLength = 3, 30 })
 		for name, try := range map[string][2]string{
 			"a wrong password":    {"ana.e", password + "x"},
 			"no password":         {"ana.e", ""},
