@@ -146,6 +146,10 @@ func (s *Service) prepareAddress(ctx context.Context, in addressInput) (Message,
 		if err != nil {
 			return err
 		}
+		// The lists may have changed since the address was added.
+		if err := user.CheckEmail(d.Settings.Restrictions, claim.Email); err != nil {
+			return err
+		}
 		code, err := onetime.NewCode()
 		if err != nil {
 			return err

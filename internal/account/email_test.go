@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/onetime"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -261,5 +262,30 @@ func TestAddressesAreLimited(t *testing.T) {
 		}
 		_, err = o.claim(ana, "more@example.com")
 		refuses(o.t, "one too many", err, ErrTooManyAddresses)
+	})
+}
+
+// What the deployment does not let people use can neither be added nor, once it
+// was, be verified.
+func TestRestrictionsOfAddedAddresses(t *testing.T) {
+	each(t, func(o *desk) {
+		ana := o.somebody("ana")
+		added := o.claims(ana, "ana+old@blocked.example")
+		for name, restriction := range map[string]struct {
+			r    deployment.RestrictionsSettings
+			want error
+		}{
+			"a blocked domain":    {deployment.RestrictionsSettings{BlocklistEnabled: true, BlocklistedResources: []string{"blocked.example"}}, user.ErrEmailBlocked},
+			"a subaddress":        {deployment.RestrictionsSettings{BlockSubaddresses: true}, user.ErrEmailBlocked},
+			"not an allowed one":  {deployment.RestrictionsSettings{AllowlistEnabled: true, AllowlistedResources: []string{"acme.example"}}, user.ErrEmailNotAllowed},
+			"a word that is none": {deployment.RestrictionsSettings{BannedKeywords: []string{"ANA"}}, user.ErrBannedKeyword},
+		} {
+			restriction.r.SignUpMode = deployment.SignUpPublic
+			o.set(func(s *deployment.Settings) { s.Restrictions = restriction.r })
+			_, err := o.claim(ana, "ana+new@blocked.example")
+			refuses(o.t, name, err, restriction.want)
+			_, err = o.prepareAddress(as(ana), addressInput{added})
+			refuses(o.t, name+", added before", err, restriction.want)
+		}
 	})
 }

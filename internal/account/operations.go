@@ -117,8 +117,11 @@ func (s *Service) emailOperations() []api.Operation {
 			ID:      "PrepareEmailVerification",
 			Route:   "POST /me/email-addresses/{id}/prepare-verification",
 			Summary: "Send a code to a claimed address.",
-			Errors:  []*fault.Error{ErrEmailNotFound, ErrEmailVerified, mail.ErrTooMany},
-			Handle:  api.Handle(s.prepareAddress),
+			Errors: []*fault.Error{
+				ErrEmailNotFound, ErrEmailVerified, mail.ErrTooMany,
+				user.ErrEmailNotAllowed, user.ErrEmailBlocked, user.ErrEmailDisposable, user.ErrBannedKeyword,
+			},
+			Handle: api.Handle(s.prepareAddress),
 		},
 		{
 			ID:      "AttemptEmailVerification",
