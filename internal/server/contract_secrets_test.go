@@ -176,7 +176,8 @@ func (w *world) watchSecrets(t *testing.T, name string, x exchange) {
 	}
 }
 
-// testLog searches everything that was logged for everything secret.
+// testLog is the proof of S37: it searches everything that was logged for
+// everything secret that the run has seen.
 func (w *world) testLog(t *testing.T) {
 	log := w.log.String()
 	kinds := map[string]int{}
