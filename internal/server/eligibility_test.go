@@ -152,3 +152,42 @@ func tokenOf(t *testing.T, p *person) (claims map[string]any) {
 	}
 	return claims
 }
+
+// S13: where a second factor is asked of nobody but the people of a tenant that
+// demands one, theirs protects it: who knows only the password does not get in,
+// to enrol an authenticator of their own and be let in with that.
+func TestDemandedSecondFactor(t *testing.T) {
+	for _, dialect := range databasetest.Dialects() {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			w := &world{secrets: &secrets{}}
+			w.Server, w.log = newServer(t, dialect, offerAll(t))
+			w.documents = readDescriptions(t, w.API)
+			w.during(t, func(to *deployment.Settings) {
+				to.B2B.EnforceMFAPerOrgEnabled, to.B2B.EnforceMFAPerWorkspaceEnabled = true, true
+				to.Auth.SecondFactorPolicy = "none"
+			})
+			for _, place := range []string{"organization", "workspace"} {
+				ana := w.person(t, "Ana Admin")
+				tn := w.tenant(t, ana, "Careful "+place)
+				path := map[string]string{"organization": "/organizations/" + tn.organization, "workspace": "/workspaces/" + tn.workspace}[place]
+				w.enrols(t, ana)
+				ana.post(t, path+"/update", "enforce_mfa", "true").must(t, http.StatusOK)
+				ana.get(t, path+"/members").must(t, http.StatusOK)
+
+				thief := w.browser()
+				a := thief.post(t, "/auth/signin", "strategy", "plain_email", "email", ana.email, "password", ana.password).must(t, http.StatusOK)
+				if a.at("data.signin_attempts.-1.current_step") != "verify_second_factor" || a.at("data.active_signin") != nil {
+					t.Errorf("%s: signed in with the password alone", place)
+					w.enrols(t, &person{browser: thief, email: ana.email})
+					t.Errorf("%s: with an authenticator of one's own: %d", place, thief.get(t, path+"/members").Status)
+				}
+				ana.post(t, path+"/update", "enforce_mfa", "false").must(t, http.StatusOK)
+				a = w.browser().post(t, "/auth/signin", "strategy", "plain_email", "email", ana.email, "password", ana.password).must(t, http.StatusOK)
+				if a.at("data.signin_attempts.-1.completed") != true {
+					t.Errorf("%s: asked for where none is demanded: %s", place, a.Raw)
+				}
+			}
+		})
+	}
+}

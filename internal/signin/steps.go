@@ -31,7 +31,7 @@ const (
 // standing is what decides how a sign-in goes on once its first factor is
 // proven, whichever that was.
 type standing struct {
-	asked    bool     // a second factor of those who have one, by the deployment or the person
+	asked    bool     // a second factor of those who have one, by the deployment, the person or a tenant of theirs
 	enforced bool     // and of everybody
 	offered  bool     // it can be set up here
 	proven   bool     // it has been, in this attempt
@@ -69,10 +69,28 @@ func (s *Service) standing(ctx context.Context, tx *database.Tx, d *deployment.D
 		proven:   a.SecondFactorAt != 0,
 		missing:  missing(auth, person),
 	}
+	if !st.asked {
+		st.asked, err = demanded(ctx, tx, &d.Settings.B2B, a.UserID)
+		if err != nil {
+			return standing{}, err
+		}
+	}
 	if st.asked && !st.proven {
 		st.methods, err = s.secondFactors(ctx, tx, d, a.UserID, a.Method)
 	}
 	return st, err
+}
+
+// demanded reports whether a tenant that a person is in demands a second factor
+// of those who act in it. Who did not prove theirs at the sign-in could set up
+// another one afterwards, and get in with that.
+func demanded(ctx context.Context, tx *database.Tx, b2b *deployment.B2BSettings, person id.User) (bool, error) {
+	if !b2b.EnforceMFAPerOrgEnabled && !b2b.EnforceMFAPerWorkspaceEnabled {
+		return false, nil
+	}
+	return New(tx).DemandsSecondFactor(ctx, DemandsSecondFactorParams{
+		UserID: person, Organizations: b2b.EnforceMFAPerOrgEnabled, Workspaces: b2b.EnforceMFAPerWorkspaceEnabled,
+	})
 }
 
 // personOf is a person, locked. It refuses those who have left or are disabled.
