@@ -139,11 +139,6 @@ type AuthSettings struct {
 	SessionInactiveTimeout int64              `json:"session_inactive_timeout"`
 }
 
-// TokenLife, SessionLife and IdleLife are the durations of the settings.
-func (a AuthSettings) TokenLife() time.Duration {
-	return time.Duration(a.SessionTokenLifetime) * time.Second
-}
-
 // SessionLife is how long a sign-in lasts at most.
 func (a AuthSettings) SessionLife() time.Duration {
 	return time.Duration(a.SessionValidity) * time.Second
