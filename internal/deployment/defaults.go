@@ -1,10 +1,6 @@
 package deployment
 
-import (
-	"net/url"
-
-	"github.com/guildhall-id/guildhall/internal/access"
-)
+import "github.com/guildhall-id/guildhall/internal/access"
 
 const (
 	minute = 60
@@ -14,13 +10,8 @@ const (
 // defaults are the settings of a new deployment: sign-up for everybody with an
 // e-mail address and a password, organizations and workspaces on, no limits.
 func defaults(name, publicURL string) Settings {
-	base := publicURL
-	host := ""
-	if u, err := url.Parse(publicURL); err == nil {
-		host = u.Host
-	}
 	return Settings{
-		FrontendHost: host,
+		FrontendHost: host(publicURL),
 		Auth: AuthSettings{
 			EmailAddress: EmailField{
 				Field: Field{Enabled: true, Required: true}, VerifySignUp: true,
@@ -64,12 +55,12 @@ func defaults(name, publicURL string) Settings {
 		},
 		UI: UISettings{
 			AppName:       name,
-			SignInPageURL: base + "/sign-in", SignUpPageURL: base + "/sign-up", WaitlistPageURL: base + "/waitlist",
-			AfterLogoClickURL: base + "/", UserProfileURL: base + "/account",
-			OrganizationProfileURL: base + "/organization", CreateOrganizationURL: base + "/create-organization",
-			AfterSignOutOnePageURL: base + "/sign-in", AfterSignOutAllPageURL: base + "/sign-in",
-			AfterSignUpRedirectURL: base + "/", AfterSignInRedirectURL: base + "/",
-			AfterCreateOrganizationRedirectURL: base + "/",
+			SignInPageURL: publicURL + "/sign-in", SignUpPageURL: publicURL + "/sign-up", WaitlistPageURL: publicURL + "/waitlist",
+			AfterLogoClickURL: publicURL + "/", UserProfileURL: publicURL + "/account",
+			OrganizationProfileURL: publicURL + "/organization", CreateOrganizationURL: publicURL + "/create-organization",
+			AfterSignOutOnePageURL: publicURL + "/sign-in", AfterSignOutAllPageURL: publicURL + "/sign-in",
+			AfterSignUpRedirectURL: publicURL + "/", AfterSignInRedirectURL: publicURL + "/",
+			AfterCreateOrganizationRedirectURL: publicURL + "/",
 			UseInitialsForUserImage:            true, UseInitialsForOrganizationImage: true,
 		},
 	}
