@@ -117,7 +117,7 @@ type Current struct {
 
 // PublicByID loads people as others see them, one query for all.
 func PublicByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.User]Public, error) {
-	rows, err := New(db).Users(ctx, numbers(ids))
+	rows, err := New(db).Users(ctx, database.Int64s(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -132,17 +132,17 @@ func PublicByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.Us
 // more where somebody has a phone.
 func CurrentByID(ctx context.Context, db database.DBTX, ids []id.User) (map[id.User]Current, error) {
 	q := New(db)
-	rows, err := q.Users(ctx, numbers(ids))
+	rows, err := q.Users(ctx, database.Int64s(ids))
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := q.EmailAddresses(ctx, numbers(ids))
+	addresses, err := q.EmailAddresses(ctx, database.Int64s(ids))
 	if err != nil {
 		return nil, err
 	}
 	var phones []UserPhoneNumber
 	if slices.ContainsFunc(rows, func(row UsersRow) bool { return row.HasPhones }) {
-		if phones, err = q.PhoneNumbers(ctx, numbers(ids)); err != nil {
+		if phones, err = q.PhoneNumbers(ctx, database.Int64s(ids)); err != nil {
 			return nil, err
 		}
 	}
@@ -223,13 +223,4 @@ func phoneView(p UserPhoneNumber, primary id.PhoneNumber) PhoneNumberView {
 		ID: p.ID, PhoneNumber: p.PhoneNumber, CountryCode: p.CountryCode, IsPrimary: p.ID == primary, Primary: p.ID == primary,
 		Verified: p.VerifiedAt != 0, VerifiedAt: p.VerifiedAt.Optional(), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
-}
-
-// numbers are ids as a query takes a list of them.
-func numbers(ids []id.User) []int64 {
-	list := make([]int64, len(ids))
-	for i, one := range ids {
-		list[i] = int64(one)
-	}
-	return list
 }
