@@ -113,7 +113,7 @@ func (s *Service) invitedSignIn(ctx context.Context, caller *access.Caller, inv 
 	}
 	people := make([]id.User, len(signIns))
 	for i, one := range signIns {
-		if one.User == owner.ID && owner.Disabled {
+		if one.User == owner.ID && owner.DisabledAt != 0 {
 			return none, Acceptance{}, access.ErrDisabled
 		}
 		if one.User == owner.ID && one.Enrolling {

@@ -30,7 +30,7 @@ func (c claim) owner(ctx context.Context, db database.DBTX, d *deployment.Deploy
 	}
 	row, err := New(db).ClaimantOfEmail(ctx, ClaimantOfEmailParams{DeploymentID: d.ID, Email: c.identifier})
 	row, err = database.OrNotFound(row, err, user.ErrNotFound)
-	return user.Owner{ID: row.ID, FirstName: row.FirstName, PasswordHash: row.PasswordHash, Disabled: row.DisabledAt != 0}, err
+	return user.Owner(row), err
 }
 
 // signInWithPassword checks the password outside of the transaction: it takes
@@ -74,7 +74,7 @@ func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller,
 	if !ok {
 		return session.View{}, s.refuse(ctx, owner.ID, c.method)
 	}
-	if owner.Disabled {
+	if owner.DisabledAt != 0 {
 		return session.View{}, access.ErrDisabled
 	}
 	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {

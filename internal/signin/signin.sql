@@ -78,7 +78,7 @@ SELECT EXISTS (
 
 -- name: ClaimantOfEmail :one
 -- Who came first with an address that nobody has proven, and has proven none.
-SELECT u.id, u.password_hash, u.disabled_at, u.first_name FROM user_email_addresses e JOIN users u ON u.id = e.user_id
+SELECT u.id, u.password_hash, u.disabled_at FROM user_email_addresses e JOIN users u ON u.id = e.user_id
 WHERE e.deployment_id = @deployment_id AND e.email = @email AND e.verified_at IS NULL AND e.ended_at IS NULL AND u.ended_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM user_email_addresses v WHERE v.user_id = u.id AND v.verified_at IS NOT NULL AND v.ended_at IS NULL)
 ORDER BY e.id LIMIT 1;

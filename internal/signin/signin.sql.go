@@ -85,7 +85,7 @@ func (q *Queries) AdvanceSignUp(ctx context.Context, arg AdvanceSignUpParams) (i
 }
 
 const claimantOfEmail = `-- name: ClaimantOfEmail :one
-SELECT u.id, u.password_hash, u.disabled_at, u.first_name FROM user_email_addresses e JOIN users u ON u.id = e.user_id
+SELECT u.id, u.password_hash, u.disabled_at FROM user_email_addresses e JOIN users u ON u.id = e.user_id
 WHERE e.deployment_id = $1 AND e.email = $2 AND e.verified_at IS NULL AND e.ended_at IS NULL AND u.ended_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM user_email_addresses v WHERE v.user_id = u.id AND v.verified_at IS NOT NULL AND v.ended_at IS NULL)
 ORDER BY e.id LIMIT 1
@@ -100,19 +100,13 @@ type ClaimantOfEmailRow struct {
 	ID           id.User
 	PasswordHash string
 	DisabledAt   clock.Time
-	FirstName    string
 }
 
 // Who came first with an address that nobody has proven, and has proven none.
 func (q *Queries) ClaimantOfEmail(ctx context.Context, arg ClaimantOfEmailParams) (ClaimantOfEmailRow, error) {
 	row := q.db.QueryRow(ctx, claimantOfEmail, arg.DeploymentID, arg.Email)
 	var i ClaimantOfEmailRow
-	err := row.Scan(
-		&i.ID,
-		&i.PasswordHash,
-		&i.DisabledAt,
-		&i.FirstName,
-	)
+	err := row.Scan(&i.ID, &i.PasswordHash, &i.DisabledAt)
 	return i, err
 }
 

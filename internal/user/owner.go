@@ -12,7 +12,7 @@ import (
 func FindOwnerOfUsername(ctx context.Context, db database.DBTX, deployment id.Deployment, key string) (Owner, error) {
 	row, err := New(db).OwnerOfUsername(ctx, OwnerOfUsernameParams{DeploymentID: deployment, UsernameKey: &key})
 	row, err = database.OrNotFound(row, err, ErrNotFound)
-	return Owner{ID: row.ID, FirstName: row.FirstName, PasswordHash: row.PasswordHash, Disabled: row.DisabledAt != 0}, err
+	return Owner(row), err
 }
 
 // ReplacePassword stores the hash of a new password, or returns ErrNotFound

@@ -1,5 +1,5 @@
 -- name: OwnerOfUsername :one
-SELECT id, password_hash, disabled_at, first_name FROM users
+SELECT id, password_hash, disabled_at FROM users
 WHERE deployment_id = @deployment_id AND username_key = @username_key AND ended_at IS NULL;
 
 -- name: ReplacePassword :one

@@ -13,7 +13,7 @@ import (
 )
 
 const ownerOfUsername = `-- name: OwnerOfUsername :one
-SELECT id, password_hash, disabled_at, first_name FROM users
+SELECT id, password_hash, disabled_at FROM users
 WHERE deployment_id = $1 AND username_key = $2 AND ended_at IS NULL
 `
 
@@ -26,18 +26,12 @@ type OwnerOfUsernameRow struct {
 	ID           id.User
 	PasswordHash string
 	DisabledAt   clock.Time
-	FirstName    string
 }
 
 func (q *Queries) OwnerOfUsername(ctx context.Context, arg OwnerOfUsernameParams) (OwnerOfUsernameRow, error) {
 	row := q.db.QueryRow(ctx, ownerOfUsername, arg.DeploymentID, arg.UsernameKey)
 	var i OwnerOfUsernameRow
-	err := row.Scan(
-		&i.ID,
-		&i.PasswordHash,
-		&i.DisabledAt,
-		&i.FirstName,
-	)
+	err := row.Scan(&i.ID, &i.PasswordHash, &i.DisabledAt)
 	return i, err
 }
 

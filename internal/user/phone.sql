@@ -10,7 +10,7 @@ WHERE p.user_id = @user_id AND p.verified_at IS NOT NULL AND p.ended_at IS NULL
 ORDER BY CASE WHEN p.id = u.primary_phone_number_id THEN 0 ELSE 1 END, p.id;
 
 -- name: OwnerOfVerifiedPhone :one
-SELECT u.id, u.password_hash, u.disabled_at, u.first_name FROM user_phone_numbers p JOIN users u ON u.id = p.user_id
+SELECT u.id, u.password_hash, u.disabled_at FROM user_phone_numbers p JOIN users u ON u.id = p.user_id
 WHERE p.deployment_id = @deployment_id AND p.phone_number = @phone_number
     AND p.verified_at IS NOT NULL AND p.ended_at IS NULL AND u.ended_at IS NULL;
 

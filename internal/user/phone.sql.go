@@ -77,7 +77,7 @@ func (q *Queries) LockPhoneClaims(ctx context.Context, arg LockPhoneClaimsParams
 }
 
 const ownerOfVerifiedPhone = `-- name: OwnerOfVerifiedPhone :one
-SELECT u.id, u.password_hash, u.disabled_at, u.first_name FROM user_phone_numbers p JOIN users u ON u.id = p.user_id
+SELECT u.id, u.password_hash, u.disabled_at FROM user_phone_numbers p JOIN users u ON u.id = p.user_id
 WHERE p.deployment_id = $1 AND p.phone_number = $2
     AND p.verified_at IS NOT NULL AND p.ended_at IS NULL AND u.ended_at IS NULL
 `
@@ -91,18 +91,12 @@ type OwnerOfVerifiedPhoneRow struct {
 	ID           id.User
 	PasswordHash string
 	DisabledAt   clock.Time
-	FirstName    string
 }
 
 func (q *Queries) OwnerOfVerifiedPhone(ctx context.Context, arg OwnerOfVerifiedPhoneParams) (OwnerOfVerifiedPhoneRow, error) {
 	row := q.db.QueryRow(ctx, ownerOfVerifiedPhone, arg.DeploymentID, arg.PhoneNumber)
 	var i OwnerOfVerifiedPhoneRow
-	err := row.Scan(
-		&i.ID,
-		&i.PasswordHash,
-		&i.DisabledAt,
-		&i.FirstName,
-	)
+	err := row.Scan(&i.ID, &i.PasswordHash, &i.DisabledAt)
 	return i, err
 }
 

@@ -81,7 +81,7 @@ func VerifiedPhones(ctx context.Context, db database.DBTX, person id.User) ([]Ph
 func FindOwnerOfPhone(ctx context.Context, db database.DBTX, deployment id.Deployment, p Phone) (Owner, error) {
 	row, err := New(db).OwnerOfVerifiedPhone(ctx, OwnerOfVerifiedPhoneParams{DeploymentID: deployment, PhoneNumber: string(p)})
 	row, err = database.OrNotFound(row, err, ErrNotFound)
-	return Owner{ID: row.ID, FirstName: row.FirstName, PasswordHash: row.PasswordHash, Disabled: row.DisabledAt != 0}, err
+	return Owner(row), err
 }
 
 // FindByVerifiedPhone is the id of FindOwnerOfPhone.

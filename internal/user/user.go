@@ -8,6 +8,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/clock"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
@@ -124,16 +125,15 @@ func VerifiedEmails(ctx context.Context, db database.DBTX, person id.User) ([]Em
 // Owner is who has proven an address, as sign-in needs to know them.
 type Owner struct {
 	ID           id.User
-	FirstName    string
 	PasswordHash string
-	Disabled     bool
+	DisabledAt   clock.Time // zero for everybody who may act
 }
 
 // FindOwner is the person who has proven the address, or ErrNotFound.
 func FindOwner(ctx context.Context, db database.DBTX, deployment id.Deployment, email Email) (Owner, error) {
 	row, err := New(db).OwnerOfVerifiedEmail(ctx, OwnerOfVerifiedEmailParams{DeploymentID: deployment, Email: string(email)})
 	row, err = database.OrNotFound(row, err, ErrNotFound)
-	return Owner{ID: row.ID, FirstName: row.FirstName, PasswordHash: row.PasswordHash, Disabled: row.DisabledAt != 0}, err
+	return Owner(row), err
 }
 
 // FindByVerifiedEmail is the id of FindOwner.

@@ -18,7 +18,7 @@ WHERE user_id = @user_id AND verified_at IS NOT NULL AND ended_at IS NULL
 ORDER BY id;
 
 -- name: OwnerOfVerifiedEmail :one
-SELECT u.id, u.password_hash, u.disabled_at, u.first_name FROM user_email_addresses e JOIN users u ON u.id = e.user_id
+SELECT u.id, u.password_hash, u.disabled_at FROM user_email_addresses e JOIN users u ON u.id = e.user_id
 WHERE e.deployment_id = @deployment_id AND e.email = @email
     AND e.verified_at IS NOT NULL AND e.ended_at IS NULL AND u.ended_at IS NULL;
 

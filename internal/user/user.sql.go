@@ -172,7 +172,7 @@ func (q *Queries) LockClaims(ctx context.Context, arg LockClaimsParams) error {
 }
 
 const ownerOfVerifiedEmail = `-- name: OwnerOfVerifiedEmail :one
-SELECT u.id, u.password_hash, u.disabled_at, u.first_name FROM user_email_addresses e JOIN users u ON u.id = e.user_id
+SELECT u.id, u.password_hash, u.disabled_at FROM user_email_addresses e JOIN users u ON u.id = e.user_id
 WHERE e.deployment_id = $1 AND e.email = $2
     AND e.verified_at IS NOT NULL AND e.ended_at IS NULL AND u.ended_at IS NULL
 `
@@ -186,18 +186,12 @@ type OwnerOfVerifiedEmailRow struct {
 	ID           id.User
 	PasswordHash string
 	DisabledAt   clock.Time
-	FirstName    string
 }
 
 func (q *Queries) OwnerOfVerifiedEmail(ctx context.Context, arg OwnerOfVerifiedEmailParams) (OwnerOfVerifiedEmailRow, error) {
 	row := q.db.QueryRow(ctx, ownerOfVerifiedEmail, arg.DeploymentID, arg.Email)
 	var i OwnerOfVerifiedEmailRow
-	err := row.Scan(
-		&i.ID,
-		&i.PasswordHash,
-		&i.DisabledAt,
-		&i.FirstName,
-	)
+	err := row.Scan(&i.ID, &i.PasswordHash, &i.DisabledAt)
 	return i, err
 }
 
