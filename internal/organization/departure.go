@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/guildhall-id/guildhall/internal/access"
-	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 )
 
@@ -34,23 +33,11 @@ func (s *Service) LeaveAll(ctx context.Context, tx *database.Tx) error {
 		if org.MemberCount > 1 {
 			err = s.endMembership(ctx, tx, org.ID, row.Membership.ID)
 		} else {
-			err = s.endWithLastMember(ctx, tx, org)
+			err = closeOrganization(ctx, tx, org)
 		}
 		if err != nil && !errors.Is(err, ErrMemberNotFound) { // removed meanwhile
 			return err
 		}
 	}
 	return nil
-}
-
-// endWithLastMember ends the locked organization of which the caller is the
-// only member.
-func (s *Service) endWithLastMember(ctx context.Context, tx *database.Tx, org Organization) error {
-	if err := closeOrganization(ctx, tx, org, access.CallerOf(ctx).User); err != nil {
-		return err
-	}
-	return event.Emit(ctx, tx, event.Event{
-		Name: "organization.deleted", Organization: org.ID, Subject: int64(org.ID),
-		Data: map[string]any{"before": org.profile(), "member_count": org.MemberCount, "workspace_count": org.WorkspaceCount},
-	})
 }

@@ -140,25 +140,19 @@ func (s *Service) deleteOrganization(ctx context.Context, in organizationInput) 
 		return done{}, ErrDeletionOff
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
-		q := New(tx)
-		before, err := lockOrganization(ctx, q, caller.Deployment, in.OrganizationID)
+		org, err := lockOrganization(ctx, New(tx), caller.Deployment, in.OrganizationID)
 		if err != nil {
 			return err
 		}
-		if err := closeOrganization(ctx, tx, before, caller.User); err != nil {
-			return err
-		}
-		return event.Emit(ctx, tx, event.Event{
-			Name: "organization.deleted", Organization: before.ID, Subject: int64(before.ID),
-			Data: map[string]any{"before": before.profile(), "member_count": before.MemberCount, "workspace_count": before.WorkspaceCount},
-		})
+		return closeOrganization(ctx, tx, org)
 	})
 	return done{err == nil}, err
 }
 
-// closeOrganization ends everything in the locked organization, and itself.
-func closeOrganization(ctx context.Context, tx *database.Tx, org Organization, by id.User) error {
-	q, organization, now := New(tx), org.ID, tx.Now
+// closeOrganization ends everything in the locked organization, and itself, for
+// the caller.
+func closeOrganization(ctx context.Context, tx *database.Tx, org Organization) error {
+	q, organization, now, by := New(tx), org.ID, tx.Now, access.CallerOf(ctx).User
 	err := errors.Join(
 		q.LeaveEverySignIn(ctx, LeaveEverySignInParams{OrganizationID: organization, Now: now}),
 		q.DiscardInvitationsOf(ctx, DiscardInvitationsOfParams{OrganizationID: organization, Everywhere: true, EndedBy: by, Now: now}),
@@ -174,11 +168,18 @@ func closeOrganization(ctx context.Context, tx *database.Tx, org Organization, b
 	if err != nil {
 		return err
 	}
-	return errors.Join(
+	err = errors.Join(
 		q.EndWorkspaceRolesOf(ctx, EndWorkspaceRolesOfParams{DeploymentID: org.DeploymentID, Workspaces: database.Int64s(workspaces), Now: now}),
 		picture.Drop(ctx, tx, workspaces...),
 		q.EndOrganization(ctx, EndOrganizationParams{ID: organization, Now: now}),
 	)
+	if err != nil {
+		return err
+	}
+	return event.Emit(ctx, tx, event.Event{
+		Name: "organization.deleted", Organization: organization, Subject: int64(organization),
+		Data: map[string]any{"before": org.profile(), "member_count": org.MemberCount, "workspace_count": org.WorkspaceCount},
+	})
 }
 
 // leaveOrganization ends the caller's own membership.
