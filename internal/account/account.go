@@ -62,7 +62,7 @@ func NewService(n Needs) *Service {
 	return &Service{
 		db: n.DB, queries: New(n.DB), deployments: n.Deployments, sessions: n.Sessions, organizations: n.Organizations,
 		passwords: n.Passwords, outbox: n.Outbox, codes: onetime.NewCodes(n.Key), tries: throttle.NewLimiter(n.DB, n.Key, "account", n.Limits.Tries),
-		studio: picture.NewStudio(),
+		studio: n.Organizations.Studio(),
 	}
 }
 

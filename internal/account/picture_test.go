@@ -69,3 +69,13 @@ func TestProfilePicture(t *testing.T) {
 		}
 	})
 }
+
+// All pictures of the program are developed one at a time: each takes many
+// times the memory of its file.
+func TestPicturesTakeTurnsWithThoseOfOrganizations(t *testing.T) {
+	each(t, func(s *desk) {
+		if s.studio != s.organizations.Studio() {
+			t.Error("people and organizations have a studio each")
+		}
+	})
+}
