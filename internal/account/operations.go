@@ -1,6 +1,8 @@
 package account
 
 import (
+	"slices"
+
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
@@ -28,6 +30,7 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "UpdateUser",
 			Route:   "POST /me",
 			Summary: "Change one's names, username, primary address or number, or second factor policy. What is not sent stays.",
+			Access:  access.SignedIn(),
 			Errors: []*fault.Error{
 				user.ErrNameInvalid, user.ErrUsernameInvalid, user.ErrUsernameExists, user.ErrBannedKeyword, deployment.ErrFeatureDisabled,
 				ErrRequired, ErrEmailNotFound, ErrEmailUnverified, ErrPhoneNotFound, ErrPhoneUnverified, factor.ErrNoFactor, access.ErrStaleSignIn,
@@ -38,6 +41,7 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "UploadProfilePicture",
 			Route:   "POST /me/profile-picture",
 			Summary: "Give oneself a picture. It is cut to a square and kept in two sizes.",
+			Access:  access.SignedIn(),
 			Errors:  []*fault.Error{picture.ErrNotPicture, picture.ErrTooManyBytes, picture.ErrTooManyPixels, ErrTooManyTries},
 			Handle:  api.Handle(s.uploadPicture),
 		},
@@ -45,6 +49,7 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "UpdatePassword",
 			Route:   "POST /me/update-password",
 			Summary: "Set or change the password. Everybody else who is signed in to the account is signed out.",
+			Access:  access.SignedIn(),
 			Errors: []*fault.Error{
 				ErrWrongPassword, ErrTooManyTries, user.ErrPasswordPolicy, user.ErrPasswordsBusy, deployment.ErrFeatureDisabled,
 				access.ErrStaleSignIn,
@@ -55,6 +60,7 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "RemovePassword",
 			Route:   "POST /me/remove-password",
 			Summary: "Give up the password, when there is another way to sign in. Everybody else who is signed in to the account is signed out.",
+			Access:  access.SignedIn(),
 			Errors:  []*fault.Error{ErrWrongPassword, ErrNoAlternative, ErrNoPassword, ErrTooManyTries, user.ErrPasswordsBusy, access.ErrStaleSignIn},
 			Handle:  api.Handle(s.removePassword),
 		},
@@ -62,12 +68,14 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "GetUserSignins",
 			Route:   "GET /me/signins",
 			Summary: "List where one is signed in, the newest first, at most 100.",
+			Access:  access.SignedIn(),
 			Handle:  api.Handle(s.listSignIns),
 		},
 		{
 			ID:      "SignOutFromSession",
 			Route:   "POST /me/signins/{id}/signout",
 			Summary: "Sign out in another browser. It works for the next request.",
+			Access:  access.SignedIn(),
 			Errors:  []*fault.Error{access.ErrNotFound},
 			Handle:  api.Handle(s.signOut),
 		},
@@ -75,17 +83,12 @@ func (s *Service) Operations() []api.Operation {
 			ID:      "DeleteAccount",
 			Route:   "POST /me/account/delete",
 			Summary: "End one's account with its memberships and sign-ins. Its addresses are free for others again.",
+			Access:  access.SignedIn(),
 			Errors:  []*fault.Error{ErrWrongPassword, access.ErrStaleSignIn, organization.ErrLastAdmin, ErrTooManyTries, user.ErrPasswordsBusy},
 			Handle:  api.Handle(s.deleteAccount),
 		},
 	}
-	list = append(list, s.emailOperations()...)
-	for i := range list {
-		if !list[i].Access.Declared() {
-			list[i].Access = access.SignedIn()
-		}
-	}
-	return append(list, s.phoneOperations()...)
+	return slices.Concat(list, s.emailOperations(), s.phoneOperations())
 }
 
 func (s *Service) emailOperations() []api.Operation {
@@ -94,12 +97,14 @@ func (s *Service) emailOperations() []api.Operation {
 			ID:      "GetUserEmailAddresses",
 			Route:   "GET /me/email-addresses",
 			Summary: "List one's e-mail addresses.",
+			Access:  access.SignedIn(),
 			Handle:  api.Handle(s.listAddresses),
 		},
 		{
 			ID:      "CreateUserEmailAddress",
 			Route:   "POST /me/email-addresses",
 			Summary: "Claim an e-mail address. It counts once it is verified.",
+			Access:  access.SignedIn(),
 			Errors: []*fault.Error{
 				user.ErrEmailInvalid, user.ErrEmailExists, user.ErrEmailBlocked, user.ErrEmailNotAllowed, user.ErrEmailDisposable, user.ErrBannedKeyword,
 				ErrTooManyAddresses, ErrTooManyTries, deployment.ErrFeatureDisabled, access.ErrStaleSignIn,
@@ -110,6 +115,7 @@ func (s *Service) emailOperations() []api.Operation {
 			ID:      "GetUserEmailAddress",
 			Route:   "GET /me/email-addresses/{id}",
 			Summary: "Read one of one's e-mail addresses.",
+			Access:  access.SignedIn(),
 			Errors:  []*fault.Error{ErrEmailNotFound},
 			Handle:  api.Handle(s.getAddress),
 		},
@@ -117,6 +123,7 @@ func (s *Service) emailOperations() []api.Operation {
 			ID:      "PrepareEmailVerification",
 			Route:   "POST /me/email-addresses/{id}/prepare-verification",
 			Summary: "Send a code to a claimed address.",
+			Access:  access.SignedIn(),
 			Errors: []*fault.Error{
 				ErrEmailNotFound, ErrEmailVerified, mail.ErrTooMany,
 				user.ErrEmailNotAllowed, user.ErrEmailBlocked, user.ErrEmailDisposable, user.ErrBannedKeyword,
@@ -127,6 +134,7 @@ func (s *Service) emailOperations() []api.Operation {
 			ID:      "AttemptEmailVerification",
 			Route:   "POST /me/email-addresses/{id}/attempt-verification",
 			Summary: "Enter the code that was sent to a claimed address. The address is verified then.",
+			Access:  access.SignedIn(),
 			Errors: []*fault.Error{
 				ErrEmailNotFound, ErrEmailVerified, user.ErrEmailExists, onetime.ErrMissing, onetime.ErrInvalid, onetime.ErrExpired, ErrTooManyTries,
 				access.ErrStaleSignIn,
@@ -137,6 +145,7 @@ func (s *Service) emailOperations() []api.Operation {
 			ID:      "MakeEmailPrimary",
 			Route:   "POST /me/email-addresses/{id}/make-primary",
 			Summary: "Make a verified address the primary one.",
+			Access:  access.SignedIn(),
 			Errors:  []*fault.Error{ErrEmailNotFound, ErrEmailUnverified, access.ErrStaleSignIn},
 			Handle:  api.Handle(s.makePrimary),
 		},
@@ -144,6 +153,7 @@ func (s *Service) emailOperations() []api.Operation {
 			ID:      "DeleteUserEmailAddress",
 			Route:   "POST /me/email-addresses/{id}/delete",
 			Summary: "Give up an address, but not the primary one and not the last verified one.",
+			Access:  access.SignedIn(),
 			Errors:  []*fault.Error{ErrEmailNotFound, ErrEmailPrimary, ErrEmailLast, access.ErrStaleSignIn},
 			Handle:  api.Handle(s.deleteAddress),
 		},
