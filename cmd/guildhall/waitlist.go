@@ -72,21 +72,13 @@ func (c *waitlistListCommand) Run(out io.Writer) (err error) {
 		}
 		err = json.NewEncoder(w).Encode(waitlistLine{
 			ID: place.ID, Email: place.Email, FirstName: place.FirstName, LastName: place.LastName, State: state,
-			CreatedAt: place.CreatedAt, ApprovedAt: optional(place.ApprovedAt), ExpiresAt: optional(place.ExpiresAt),
+			CreatedAt: place.CreatedAt, ApprovedAt: place.ApprovedAt.Optional(), ExpiresAt: place.ExpiresAt.Optional(),
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return w.Flush()
-}
-
-// optional is nil for no time.
-func optional(t clock.Time) *clock.Time {
-	if t == 0 {
-		return nil
-	}
-	return &t
 }
 
 type waitlistApproveCommand struct {
