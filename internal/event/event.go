@@ -42,10 +42,6 @@ func Emit(ctx context.Context, tx *database.Tx, e Event) error {
 	if e.Deployment == 0 {
 		e.Deployment = caller.Deployment
 	}
-	var address string
-	if caller.Client.IP.IsValid() {
-		address = caller.Client.IP.String()
-	}
 	return New(tx).InsertEvent(ctx, InsertEventParams{
 		ID:             database.NewID[id.Event](tx),
 		DeploymentID:   e.Deployment,
@@ -56,7 +52,7 @@ func Emit(ctx context.Context, tx *database.Tx, e Event) error {
 		Name:           e.Name,
 		SubjectID:      id.Subject(e.Subject),
 		Data:           string(data),
-		IPAddress:      address,
+		IPAddress:      caller.Client.Address(),
 		UserAgent:      device(caller.Client.UserAgent),
 		CreatedAt:      tx.Now,
 	})

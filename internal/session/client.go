@@ -55,13 +55,6 @@ func (trusted TrustedProxies) contain(ip netip.Addr) bool {
 	return false
 }
 
-func addressOf(c access.Client) string {
-	if !c.IP.IsValid() {
-		return ""
-	}
-	return c.IP.String()
-}
-
 // agent is a User-Agent header in words: "Firefox 140" on "Linux".
 type agent struct{ text, browser, device string }
 

@@ -154,7 +154,7 @@ func (s *Service) SignIn(ctx context.Context, tx *database.Tx, c *access.Caller,
 		ID: signIn, DeploymentID: d.ID, SessionID: session, UserID: person, Method: method,
 		ActiveOrganizationMembershipID: last.ActiveOrganizationMembershipID,
 		ActiveWorkspaceMembershipID:    last.ActiveWorkspaceMembershipID,
-		IPAddress:                      addressOf(c.Client), UserAgent: agent.text, Browser: agent.browser, Device: agent.device,
+		IPAddress:                      c.Client.Address(), UserAgent: agent.text, Browser: agent.browser, Device: agent.device,
 		City: at.City, Region: at.Region, RegionCode: at.RegionCode, Country: at.Country, CountryCode: at.CountryCode,
 		ExpiresAt: tx.Now.Add(d.Settings.Auth.SessionLife()), Now: tx.Now,
 	})
