@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -88,7 +89,7 @@ func (op *Operation) check(ids, routes map[string]bool) error {
 		return fmt.Errorf("api: two operations have the id %s", op.ID)
 	case routes[op.Route]:
 		return fmt.Errorf("api: operation %s: another one has the route %s", op.ID, op.Route)
-	case !strings.HasPrefix(pattern, "/") || !isMethod(method):
+	case !strings.HasPrefix(pattern, "/") || !slices.Contains(methods, method):
 		lacks = "a route with method and path"
 	case !op.Access.Declared():
 		lacks = "a rule that says who may call it"
@@ -105,16 +106,7 @@ func (op *Operation) check(ids, routes map[string]bool) error {
 }
 
 // methods are those a route may have.
-var methods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-
-func isMethod(m string) bool {
-	for _, known := range methods {
-		if m == known {
-			return true
-		}
-	}
-	return false
-}
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
 // mount plans the decoding and adds the route. Huma and ServeMux say by panic
 // what they do not accept; here that is an error like any other.

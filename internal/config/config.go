@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/guildhall-id/guildhall/internal/breach"
@@ -60,12 +61,9 @@ func (c *Config) Settle() error {
 		wrong = append(wrong, fmt.Errorf("--%s "+format, append([]any{setting}, args...)...))
 	}
 	oneOf := func(setting, value string, values ...string) {
-		for _, v := range values {
-			if v == value {
-				return
-			}
+		if !slices.Contains(values, value) {
+			say(setting, "is %q, but has to be one of: %s.", value, strings.Join(values, ", "))
 		}
-		say(setting, "is %q, but has to be one of: %s.", value, strings.Join(values, ", "))
 	}
 	oneOf("mode", c.Mode, Staging, Production)
 	oneOf("mail", c.Mail, Auto, NoMail)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -105,19 +106,12 @@ func (v InvitationView) AppendJSON(b []byte) []byte {
 	b = v.Workspace.append(append(b, `,"workspace":`...))
 	b = v.Inviter.append(append(b, `,"inviter":`...))
 	b = v.InviterRoles.append(append(b, `,"inviter_roles":`...))
-	b = appendBool(append(b, `,"expired":`...), v.Expired)
-	b = appendBool(append(b, `,"needs_approval":`...), v.NeedsApproval)
+	b = strconv.AppendBool(append(b, `,"expired":`...), v.Expired)
+	b = strconv.AppendBool(append(b, `,"needs_approval":`...), v.NeedsApproval)
 	if v.Success {
 		b = append(b, `,"success":true`...)
 	}
 	return append(b, '}')
-}
-
-func appendBool(b []byte, v bool) []byte {
-	if v {
-		return append(b, "true"...)
-	}
-	return append(b, "false"...)
 }
 
 // invitationViews makes views of the invitations of one organization. What they
