@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
@@ -101,7 +99,7 @@ func (s *Service) Ensure(ctx context.Context, name string) (*Deployment, error) 
 			return err
 		}
 		row, err := New(tx).FirstDeployment(ctx)
-		if errors.Is(err, pgx.ErrNoRows) {
+		if database.IsNoRows(err) {
 			row.ID, err = s.create(ctx, tx, name)
 		}
 		if err == nil && row.PublicURL != s.publicURL {

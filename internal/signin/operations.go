@@ -39,7 +39,7 @@ func (s *Service) beginning() []api.Operation {
 			Summary: "Begin to sign up. What the deployment wants verified comes next, unless a mailed invitation has proven it.",
 			Access:  access.Browser(),
 			Errors: slices.Concat(fields, entering, []*fault.Error{
-				errRequired, user.ErrPasswordPolicy, user.ErrPasswordsBusy, ErrSignUpRestricted, ErrWaitlistOnly, challenge.ErrFailed,
+				user.ErrPasswordPolicy, user.ErrPasswordsBusy, ErrSignUpRestricted, ErrWaitlistOnly, challenge.ErrFailed,
 			}),
 			Handle: api.Handle(s.signUp),
 		},
