@@ -19,7 +19,7 @@ var (
 )
 
 // enforced is the policy that asks for a second factor at every sign-in.
-const enforced = "enforced"
+const enforced = deployment.SecondFactorEnforced
 
 func (s *Service) getUser(ctx context.Context, _ struct{}) (user.Current, error) {
 	return s.current(ctx, s.db, access.CallerOf(ctx))

@@ -25,7 +25,7 @@ func defaults(name, publicURL string) Settings {
 			PasswordPolicy:         PasswordPolicy{Enabled: true, MinLength: 8, RefuseBreached: true},
 			FactorsEnabled:         Factors{EmailPassword: true, EmailOTP: true},
 			VerificationPolicy:     VerificationPolicy{Email: true},
-			SecondFactorPolicy:     "none",
+			SecondFactorPolicy:     SecondFactorNone,
 			FirstFactor:            "email_password",
 			SecondFactor:           "none",
 			AlternateFirstFactors:  []string{"email_otp"},

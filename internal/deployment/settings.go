@@ -207,6 +207,13 @@ const (
 	SignUpWaitlist   = "waitlist"
 )
 
+// The values of SecondFactorPolicy, of a deployment and of a person, but for
+// optional, which asks those who have set one up.
+const (
+	SecondFactorNone     = "none"
+	SecondFactorEnforced = "enforced"
+)
+
 // ThemeTokens are CSS values by name.
 type ThemeTokens struct {
 	Light map[string]string `json:"light,omitempty"`

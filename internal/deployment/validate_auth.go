@@ -67,7 +67,7 @@ func (c *checker) signIn(a AuthSettings) {
 	}
 	c.alternatives(at+"alternate_first_factors", a.AlternateFirstFactors, first)
 	c.alternatives(at+"alternate_second_factors", a.AlternateSecondFactors, second)
-	if a.SecondFactorPolicy == "enforced" {
+	if a.SecondFactorPolicy == SecondFactorEnforced {
 		c.need(a.FactorsEnabled.PhoneOTP || a.FactorsEnabled.Authenticator, at+"second_factor_policy enforced",
 			at+"auth_factors_enabled.authenticator or phone_otp: nobody could sign in")
 		c.need(!a.FactorsEnabled.PhoneOTP || a.FactorsEnabled.Authenticator || a.EmailAddress.Required, at+"second_factor_policy enforced",

@@ -150,12 +150,12 @@ func Settle(ctx context.Context, tx *database.Tx, d *deployment.Deployment, pers
 		return err
 	}
 	q := New(tx)
-	if has.SecondFactorPolicy != "none" {
+	if has.SecondFactorPolicy != deployment.SecondFactorNone {
 		if err := q.ResetPolicy(ctx, ResetPolicyParams{ID: person, Now: tx.Now}); err != nil {
 			return err
 		}
 		err := emit(ctx, tx, person, "user.updated", map[string]any{
-			"before": map[string]any{"second_factor_policy": has.SecondFactorPolicy}, "after": map[string]any{"second_factor_policy": "none"},
+			"before": map[string]any{"second_factor_policy": has.SecondFactorPolicy}, "after": map[string]any{"second_factor_policy": deployment.SecondFactorNone},
 		})
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/user"
@@ -14,18 +15,24 @@ import (
 // The steps of attempts, as the API names them. They come in this order: first
 // the way that was begun with is proven, then what standing.next says.
 const (
-	stepEmail       = "verify_email"         // of a sign-up
-	stepPhone       = "verify_phone"         // of a sign-up
-	stepEmailCode   = "verify_email_otp"     // of a sign-in
-	stepEmailLink   = "verify_email_link"    // of a sign-in
-	stepPhoneCode   = "verify_phone_otp"     // of a sign-in
-	stepSecond      = "verify_second_factor" // of a sign-in
-	stepProfile     = "complete_profile"     // of a sign-in
-	separator       = " "
-	policyNone      = "none"
-	policyEnforced  = "enforced"
-	byAuthenticator = "authenticator"
-	byBackupCode    = "backup_code"
+	stepEmail     = "verify_email"         // of a sign-up
+	stepPhone     = "verify_phone"         // of a sign-up
+	stepEmailCode = "verify_email_otp"     // of a sign-in
+	stepEmailLink = "verify_email_link"    // of a sign-in
+	stepPhoneCode = "verify_phone_otp"     // of a sign-in
+	stepSecond    = "verify_second_factor" // of a sign-in
+	stepProfile   = "complete_profile"     // of a sign-in
+
+	// separator is between them, and in other lists of an attempt's row.
+	separator = " "
+)
+
+// What others call it, by shorter names.
+const (
+	policyNone      = deployment.SecondFactorNone
+	policyEnforced  = deployment.SecondFactorEnforced
+	byAuthenticator = factor.ByAuthenticator
+	byBackupCode    = factor.ByBackupCode
 )
 
 // standing is what decides how a sign-in goes on once its first factor is
