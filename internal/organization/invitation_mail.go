@@ -39,19 +39,9 @@ func (s *Service) invitationMail(t terms, inv *Invitation) mail.Message {
 	}
 }
 
-// acceptURL is where a mailed link leads: the page of the customer's
-// application when the settings name one, else the server's own. Only
-// configuration decides, never a request.
+// acceptURL is where a mailed link leads.
 func acceptURL(d *deployment.Deployment, token string) string {
-	own := d.PublicURL + AcceptPath + "?invite_token=" + url.QueryEscape(token)
-	page, err := url.Parse(d.Settings.UI.AcceptInvitationURL)
-	if err != nil || page.Host == "" || page.Scheme != "https" && page.Scheme != "http" {
-		return own
-	}
-	query := page.Query()
-	query.Set("invite_token", token)
-	page.RawQuery = query.Encode()
-	return page.String()
+	return d.PageURL(d.Settings.UI.AcceptInvitationURL, AcceptPath, url.Values{"invite_token": {token}})
 }
 
 // inviterName is how a mail calls the person who invites.

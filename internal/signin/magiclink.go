@@ -61,22 +61,11 @@ func (s *Service) sendLink(ctx context.Context, tx *database.Tx, d *deployment.D
 	return Prepared{MaskedEmail: to.Masked()}, err
 }
 
-// linkURL is where a mailed link leads: the page of the customer's application
-// when the settings name one, else the server's own. redirect has been checked.
+// linkURL is where a mailed link leads. redirect has been checked.
 func linkURL(d *deployment.Deployment, token secret.String, attempt id.SignInAttempt, redirect string) string {
-	page, err := url.Parse(d.Settings.UI.MagicLinkURL)
-	if err != nil || page.Host == "" || page.Scheme != "https" && page.Scheme != "http" {
-		page, err = url.Parse(d.PublicURL + MagicLinkPath)
-		if err != nil {
-			page = &url.URL{Path: MagicLinkPath} // the public address is checked at the start
-		}
-	}
-	query := page.Query()
-	query.Set("token", token.Reveal())
-	query.Set("attempt", attempt.String())
-	query.Set("redirect_uri", redirect)
-	page.RawQuery = query.Encode()
-	return page.String()
+	return d.PageURL(d.Settings.UI.MagicLinkURL, MagicLinkPath, url.Values{
+		"token": {token.Reveal()}, "attempt": {attempt.String()}, "redirect_uri": {redirect},
+	})
 }
 
 type verifyMagicLinkInput struct {
@@ -136,7 +125,7 @@ func (s *Service) OpenLink(ctx context.Context, token, attempt, redirect string)
 		return "", err
 	}
 	if last := view.SignInAttempts[len(view.SignInAttempts)-1]; !last.Completed {
-		return withParameter(d.Settings.UI.SignInPageURL, "signin_attempt_id", last.ID.String()), nil
+		return d.PageURL(d.Settings.UI.SignInPageURL, "/sign-in", url.Values{"signin_attempt_id": {last.ID.String()}}), nil
 	}
 	return s.redirect(d, redirect), nil
 }

@@ -20,19 +20,6 @@ func (s *Service) redirect(d *deployment.Deployment, asked string) string {
 	return d.Settings.UI.AfterSignInRedirectURL
 }
 
-// withParameter is an address with one more parameter in its query; the address
-// itself when it cannot be read.
-func withParameter(address, name, value string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
-	query := u.Query()
-	query.Set(name, value)
-	u.RawQuery = query.Encode()
-	return u.String()
-}
-
 func (s *Service) leadsHome(d *deployment.Deployment, target *url.URL) bool {
 	origin := originOf(target)
 	if slices.Contains(s.origins, origin) || origin == d.PublicURL {
