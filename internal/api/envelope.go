@@ -104,7 +104,8 @@ func (x *exchange) announce(cursor string) {
 }
 
 // fail answers an error: a fault with its status, a database that is away with
-// 503, any other with 500 and no detail. Internal errors are logged here and nowhere else.
+// 503, any other with 500 and no detail. Internal errors are logged here and
+// nowhere else.
 func (x *exchange) fail(err error) {
 	refusal, expected := errors.AsType[*fault.Error](err)
 	switch {

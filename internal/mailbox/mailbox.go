@@ -1,6 +1,6 @@
 // Package mailbox keeps mails and text messages instead of sending them, and
-// shows them at /dev/mailbox. It is for staging only: whoever reaches the page reads every
-// code and link, so the server does not mount it in production.
+// shows them at /dev/mailbox. It is for staging only: whoever reaches the page
+// reads every code and link, so the server does not mount it in production.
 package mailbox
 
 import (

@@ -56,7 +56,8 @@ func numberKey(typed string) string { return strings.TrimLeft(typed, "+0") }
 
 // sendMail mails a new code for the current step of an attempt, in place of an
 // older one, which stays if the mail is held back. Only at the beginning of a
-// sign-in is there something to hide: whether anybody is known who is to get it.
+// sign-in is there something to hide: whether anybody is known who is to get
+// it.
 func (s *Service) sendMail(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Email) (Prepared, error) {
 	familiar, err := s.mayMail(ctx, tx, string(to), a.signIn.UserID)
 	if err != nil {

@@ -165,8 +165,8 @@ type resetPasswordInput struct {
 }
 
 // resetPassword sets the password and signs the person in here, once a second
-// factor is proven where that is asked for, and out everywhere else. The hash is computed outside of the transaction, and only
-// for a token that works.
+// factor is proven where that is asked for, and out everywhere else. The hash
+// is computed outside of the transaction, and only for a token that works.
 func (s *Service) resetPassword(ctx context.Context, in resetPasswordInput) (view session.View, err error) {
 	caller := access.CallerOf(ctx)
 	d, err := s.deployments.Get(ctx, caller.Deployment)

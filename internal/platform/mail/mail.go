@@ -183,9 +183,9 @@ func (o *Outbox) put(ctx context.Context, tx *database.Tx, p parcel) error {
 // sealedFor binds a content to its row.
 func sealedFor(mail id.Mail) []byte { return []byte(mail.String()) }
 
-// allow compares what left for an address or number in the last hour with the limits.
-// Two transactions that write to one address wait for each other, so that the
-// count is exact; on SQLite they do anyhow.
+// allow compares what left for an address or number in the last hour with the
+// limits. Two transactions that write to one address wait for each other, so
+// that the count is exact; on SQLite they do anyhow.
 func (o *Outbox) allow(ctx context.Context, tx *database.Tx, p parcel) error {
 	if o.db.Dialect() == database.PostgreSQL {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('mail ' || $1, $2))", p.to, int64(p.deployment)); err != nil {

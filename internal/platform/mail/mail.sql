@@ -15,8 +15,8 @@ INSERT INTO mails (id, deployment_id, channel, kind, recipient, subject_id, code
 VALUES (@id, @deployment_id, @channel, @kind, @recipient, @subject_id, @code, @familiar, @content, 'queued', @created_at, @due_at);
 
 -- name: ClaimMails :many
--- Takes mails of a channel that are due, the longest waiting first, out of everybody else's
--- reach until the lease ends.
+-- Takes mails of a channel that are due, the longest waiting first, out of
+-- everybody else's reach until the lease ends.
 UPDATE mails SET due_at = @leased_until
 WHERE id IN (
     SELECT due.id FROM mails AS due

@@ -41,8 +41,8 @@ type ClaimMailsRow struct {
 	CreatedAt    clock.Time
 }
 
-// Takes mails of a channel that are due, the longest waiting first, out of everybody else's
-// reach until the lease ends.
+// Takes mails of a channel that are due, the longest waiting first, out of
+// everybody else's reach until the lease ends.
 func (q *Queries) ClaimMails(ctx context.Context, arg ClaimMailsParams) ([]ClaimMailsRow, error) {
 	rows, err := q.db.Query(ctx, claimMails,
 		arg.LeasedUntil,

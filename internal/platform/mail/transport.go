@@ -30,9 +30,10 @@ type Rendered struct {
 	Tried      time.Time // when this try is made
 }
 
-// Transport takes mails or text messages away. Send returns nil once the mail is somebody
-// else's responsibility, an error of Permanent when it never will be, and any
-// other error when it is worth another try. It is safe for concurrent use.
+// Transport takes mails or text messages away. Send returns nil once the mail
+// is somebody else's responsibility, an error of Permanent when it never will
+// be, and any other error when it is worth another try. It is safe for
+// concurrent use.
 type Transport interface {
 	Send(context.Context, Rendered) error
 }
