@@ -98,22 +98,13 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	return s, nil
 }
 
-// build opens the database and wires the features.
+// build wires the features.
 func (s *Server) build(ctx context.Context, o Options) error {
 	key, err := o.Config.Key()
 	if err != nil {
 		return fmt.Errorf("--secret-key-file: %w", err)
 	}
-	if err := os.MkdirAll(o.Config.DataDir, 0o700); err != nil {
-		return fmt.Errorf("--data-dir: %w", err)
-	}
-	if s.db, err = database.Open(ctx, o.Config.DatabaseURL, database.Options{Now: o.Now}); err != nil {
-		return fmt.Errorf("--database-url: %w", err)
-	}
-	if err := s.db.Migrate(ctx); err != nil {
-		return err
-	}
-	if err := s.db.Start(ctx); err != nil {
+	if err := s.openDatabase(ctx, o); err != nil {
 		return err
 	}
 	limits := limitsOf(o.Config.Limits)
@@ -171,6 +162,20 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	s.sweep(sessions, signins, outbox)
 	s.Handler = s.mount(o.Config, deployments, pages.New(sessions, organizations, signins, deployments, s.log), box)
 	return s.jobs.Start(context.WithoutCancel(ctx))
+}
+
+// openDatabase brings the schema up to date and takes a node number.
+func (s *Server) openDatabase(ctx context.Context, o Options) (err error) {
+	if err := os.MkdirAll(o.Config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("--data-dir: %w", err)
+	}
+	if s.db, err = database.Open(ctx, o.Config.DatabaseURL, database.Options{Now: o.Now}); err != nil {
+		return fmt.Errorf("--database-url: %w", err)
+	}
+	if err := s.db.Migrate(ctx); err != nil {
+		return err
+	}
+	return s.db.Start(ctx)
 }
 
 // sweep has what is of no use any more deleted, so that the database does not
