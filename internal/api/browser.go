@@ -31,7 +31,7 @@ var errCrossSite = fault.New(fault.Forbidden, "CROSS_SITE_REQUEST", "This reques
 // id and the headers that are right unless next knows better, and answers 404
 // for paths with empty or dot segments, which a ServeMux would redirect.
 func (b Browser) Wrap(next http.Handler) http.Handler {
-	own := origin(b.PublicURL)
+	own := Origin(b.PublicURL)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := exchange{w: w, r: r, id: requestID(w)}
 		h := w.Header()
@@ -59,9 +59,9 @@ func (b Browser) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// origin is the origin of an address as browsers write it (RFC 6454, section
+// Origin is the origin of an address as browsers write it (RFC 6454, section
 // 6.1), empty when it has none.
-func origin(address string) string {
+func Origin(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme == "" || u.Host == "" {
 		return ""
@@ -168,7 +168,7 @@ func (q request) trusted() bool {
 		return site == "same-origin" || site == "none"
 	}
 	if referer := h.Get("Referer"); referer != "" {
-		return q.mayChange(origin(referer))
+		return q.mayChange(Origin(referer))
 	}
 	return len(h["Referer"]) == 0
 }

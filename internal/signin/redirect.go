@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 )
 
@@ -21,7 +22,7 @@ func (s *Service) redirect(d *deployment.Deployment, asked string) string {
 }
 
 func (s *Service) leadsHome(d *deployment.Deployment, target *url.URL) bool {
-	origin := originOf(target)
+	origin := api.Origin(target.String())
 	if slices.Contains(s.origins, origin) || origin == d.PublicURL {
 		return true
 	}
@@ -46,14 +47,4 @@ func parseTarget(text string) (*url.URL, bool) {
 		return nil, false
 	}
 	return u, true
-}
-
-// originOf is scheme, host and port as browsers write them: lower case, without
-// the scheme's own port.
-func originOf(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
-		host = strings.TrimSuffix(host, ":"+port)
-	}
-	return u.Scheme + "://" + host
 }
