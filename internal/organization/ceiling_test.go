@@ -1,0 +1,125 @@
+package organization
+
+import (
+	"testing"
+	"time"
+
+	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/id"
+)
+
+// S5 in a workspace: whoever manages it without administering it can neither
+// give nor take what they do not hold, nor remove somebody who holds it.
+func TestCeilingInAWorkspace(t *testing.T) {
+	eachHall(t, func(t *testing.T, h *hall) {
+		ana, ben, mia := h.person("Ana"), h.person("Ben"), h.person("Mia")
+		b2b := h.d.Settings.B2B
+		acme := h.organization(ana, "Acme").Organization.ID
+		made := h.workspace(ana, acme, "Design")
+		design, anaAt := made.Workspace, made.Membership.ID
+		in := createWorkspaceRoleInput{WorkspaceID: design.ID}
+		in.Body.Name, in.Body.Permissions = "Manager", []string{string(access.WorkspaceManage)}
+		manager, err := call(h, "CreateWorkspaceRole", ana, inWs(design.ID), h.s.createWorkspaceRole, in)
+		must(t, err)
+		h.joinsWorkspace(mia, h.joins(mia, acme), design, manager.ID)
+		benAt := h.joinsWorkspace(ben, h.joins(ben, acme), design)
+		remove := func(m id.WorkspaceMembership) error {
+			_, err := call(h, "WorkspaceRemoveMember", mia, inWs(design.ID), h.s.removeWorkspaceMember, workspaceMemberInput{design.ID, m})
+			return err
+		}
+
+		_, err = h.changeWorkspaceRole(mia, "Add", design, benAt, b2b.DefaultWorkspaceCreatorRoleID)
+		refuses(t, err, ErrCeiling)
+		_, err = h.changeWorkspaceRole(mia, "Remove", design, anaAt, b2b.DefaultWorkspaceCreatorRoleID)
+		refuses(t, err, ErrCeiling)
+		refuses(t, remove(anaAt), ErrCeiling)
+
+		_, err = h.changeWorkspaceRole(mia, "Add", design, benAt, b2b.DefaultWorkspaceMemberRoleID)
+		must(t, err)
+		must(t, remove(benAt))
+	})
+}
+
+// Nobody shuts themselves out of a workspace any more than of an organization.
+func TestLockedOutOfAWorkspace(t *testing.T) {
+	eachHall(t, func(t *testing.T, h *hall) {
+		h.set(func(b *deployment.B2BSettings) {
+			b.EnforceMFAPerWorkspaceEnabled, b.IPAllowlistPerWorkspace = true, true
+		})
+		ana, yes := h.person("Ana"), true
+		design := h.workspace(ana, h.organization(ana, "Acme").Organization.ID, "Design").Workspace.ID
+		update := func(p someone, change func(*updateWorkspaceInput)) error {
+			in := updateWorkspaceInput{WorkspaceID: design}
+			change(&in)
+			_, err := call(h, "UpdateWorkspace", p, inWs(design), h.s.updateWorkspace, in)
+			return err
+		}
+		enforce := func(in *updateWorkspaceInput) { in.Body.EnforceMFA = &yes }
+		elsewhere := func(in *updateWorkspaceInput) {
+			in.Body.EnableIPRestriction, in.Body.WhitelistedIPs = &yes, []string{"198.51.100.0/24"}
+		}
+		refuses(t, update(ana, enforce), ErrLockedOut)
+		refuses(t, update(ana, elsewhere), ErrLockedOut)
+		if w := h.workspaceRow(design); w.EnforceMFA || w.EnableIPRestriction {
+			t.Errorf("refused and stored: %+v", w)
+		}
+		must(t, update(ana.proven(), enforce))
+		must(t, update(ana.proven().at("198.51.100.7"), elsewhere))
+	})
+}
+
+// S5: that the inviter still holds what the roles give is not enough, they must
+// still be one who invites.
+func TestInviterMayNoLongerInvite(t *testing.T) {
+	eachWorld(t, Limits{}, func(t *testing.T, w *world) {
+		inviter := w.member("inviter@acme.test", access.Permissions{access.OrganizationAdmin}, nil)
+		inv := w.invitedBy(inviter, "new@new.test", offer{})
+		grant, err := grantOf(t.Context(), w.service.queries, w.acme, inviter)
+		noError(t, err)
+		w.exec("UPDATE organization_membership_roles SET role_id = $1 WHERE membership_id = $2", w.role(w.acme, access.OrganizationRead), grant.Membership)
+		a, err := w.accept(w.browser(w.person("new@new.test")), w.mailed(inv))
+		noError(t, err)
+		equal(t, "INVITATION_NEEDS_APPROVAL", outcome(a))
+	})
+}
+
+// S5: a member keeps the roles of the organization that they have, so only those
+// in the workspace are the inviter's to give.
+func TestInviterOfAMemberIntoAWorkspace(t *testing.T) {
+	eachWorld(t, Limits{}, func(t *testing.T, w *world) {
+		inviter := w.member("inviter@acme.test", access.Permissions{access.OrganizationAdmin}, access.Permissions{access.WorkspaceManage})
+		member := w.member("member@acme.test", access.Permissions{access.OrganizationRead}, nil)
+		o := offer{Role: w.role(w.acme, access.OrganizationAdmin), Workspace: w.lab}
+		inv, toStranger := w.invitedBy(inviter, "member@acme.test", o), w.invitedBy(inviter, "new@new.test", o)
+		w.demote(inviter)
+		a, err := w.accept(w.browser(member), w.mailed(inv))
+		noError(t, err)
+		equal(t, "joined", outcome(a))
+		a, err = w.accept(w.browser(w.person("new@new.test")), w.mailed(toStranger))
+		noError(t, err)
+		equal(t, "INVITATION_NEEDS_APPROVAL", outcome(a))
+	})
+}
+
+// An invitation that has expired promises its role to nobody.
+func TestRoleOfAnExpiredInvitation(t *testing.T) {
+	eachWorld(t, Limits{}, func(t *testing.T, w *world) {
+		role, labRole := w.role(w.acme, access.OrganizationRead), w.workspaceRole(w.lab, access.WorkspaceRead)
+		w.invitedBy(w.owner, "new@new.test", offer{Role: role, Workspace: w.lab, WorkspaceRole: labRole})
+		remove := func() (error, error) {
+			_, err := w.service.deleteRole(w.as(w.owner), roleInput{w.acme, role})
+			c := access.CallerOf(w.as(w.owner))
+			c.Workspace = access.WorkspaceGrant{ID: w.lab, Organization: w.acme, Permissions: access.Permissions{access.WorkspaceAdmin}}
+			_, labErr := w.service.deleteWorkspaceRole(access.WithCaller(t.Context(), c), workspaceRoleInput{w.lab, labRole})
+			return err, labErr
+		}
+		err, labErr := remove()
+		equal(t, ErrRoleInUse, err)
+		equal(t, ErrRoleInUse, labErr)
+		w.advance(invitationLife + time.Second)
+		err, labErr = remove()
+		noError(t, err)
+		noError(t, labErr)
+	})
+}
