@@ -1,6 +1,6 @@
 -- +goose Up
--- Whether a message was asked for in a browser that its recipient had used
--- before: what strangers have sent does not count against these.
+-- Whether a message was asked for by its recipient, as far as can be told: what
+-- strangers have sent does not count against these.
 ALTER TABLE mails ADD COLUMN familiar BOOLEAN NOT NULL DEFAULT FALSE;
 
 -- +goose Down

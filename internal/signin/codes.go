@@ -59,7 +59,7 @@ func numberKey(typed string) string { return strings.TrimLeft(typed, "+0") }
 // sign-in is there something to hide: whether anybody is known who is to get
 // it.
 func (s *Service) sendMail(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, to user.Email) (Prepared, error) {
-	familiar, err := s.mayMail(ctx, tx, string(to), a.signIn.UserID)
+	familiar, err := s.mayMail(ctx, tx, string(to), a.signIn)
 	if err != nil {
 		return Prepared{}, err
 	}
@@ -117,7 +117,7 @@ func (s *Service) sendText(ctx context.Context, tx *database.Tx, d *deployment.D
 // sendSignUpText sends the code that proves the number of a sign-up.
 func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	to := user.Phone(a.signUp.PhoneNumber)
-	familiar, err := s.mayMail(ctx, tx, numberKey(string(to)), 0)
+	familiar, err := s.mayMail(ctx, tx, numberKey(string(to)), a.signIn)
 	if err != nil {
 		return Prepared{}, err
 	}
@@ -129,7 +129,7 @@ func (s *Service) sendSignUpText(ctx context.Context, tx *database.Tx, d *deploy
 // number is reached must not tell that it is known, so it is no error.
 func (s *Service) sendSignInText(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open) (Prepared, error) {
 	typed := a.signIn.Identifier
-	familiar, err := s.mayMail(ctx, tx, numberKey(typed), a.signIn.UserID)
+	familiar, err := s.mayMail(ctx, tx, numberKey(typed), a.signIn)
 	if err != nil {
 		return Prepared{}, err
 	}

@@ -38,7 +38,7 @@ func offersLinks(d *deployment.Deployment) bool {
 // stays if the mail is held back.
 func (s *Service) sendLink(ctx context.Context, tx *database.Tx, d *deployment.Deployment, a open, redirect string) (Prepared, error) {
 	to := user.Email(a.signIn.Identifier)
-	familiar, err := s.mayMail(ctx, tx, string(to), a.signIn.UserID)
+	familiar, err := s.mayMail(ctx, tx, string(to), a.signIn)
 	if err != nil {
 		return Prepared{}, err
 	}

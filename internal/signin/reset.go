@@ -77,7 +77,7 @@ func (s *Service) sendResetCode(ctx context.Context, caller *access.Caller, d *d
 		return err
 	}
 	return s.db.InTx(ctx, func(tx *database.Tx) error {
-		familiar, err := s.mayMail(ctx, tx, string(email), owner)
+		familiar, err := s.mayMail(ctx, tx, string(email), SigninAttempt{UserID: owner})
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (s *Service) sendSecond(ctx context.Context, tx *database.Tx, d *deployment
 	if err := noteAddress(ctx, tx, a.signIn, string(phones[i])); err != nil {
 		return Prepared{}, err
 	}
-	familiar, err := s.mayMail(ctx, tx, numberKey(string(phones[i])), a.signIn.UserID)
+	familiar, err := s.mayMail(ctx, tx, numberKey(string(phones[i])), a.signIn)
 	if err != nil {
 		return Prepared{}, err
 	}

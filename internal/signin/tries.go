@@ -56,13 +56,17 @@ func (s *Service) giveBack(c *access.Caller, failed *error) {
 	}
 }
 
-// mayMail counts a code or link to an address or number, and reports whether it
-// is asked for in a browser that the owner has used before: those have counts of
-// their own, so that nobody else can use them up.
-func (s *Service) mayMail(ctx context.Context, tx *database.Tx, to string, owner id.User) (familiar bool, err error) {
-	key, familiar, err := accountKey(ctx, tx, access.CallerOf(ctx), to, owner)
+// mayMail counts a code or link of a sign-in to an address or number, and reports
+// whether its owner has asked: in a browser that they have used before, or one
+// that has proven the first factor. These have counts of their own, so that
+// nobody else can use them up.
+func (s *Service) mayMail(ctx context.Context, tx *database.Tx, to string, a SigninAttempt) (familiar bool, err error) {
+	key, familiar, err := accountKey(ctx, tx, access.CallerOf(ctx), to, a.UserID)
 	if err != nil {
 		return false, err
+	}
+	if !familiar && a.FirstFactorAt != 0 {
+		key, familiar = "second factor of "+a.UserID.String(), true
 	}
 	return familiar, allowIn(ctx, tx, s.addresses, key)
 }

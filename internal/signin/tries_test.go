@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
+	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
@@ -164,6 +165,17 @@ func TestAskingForCodesDoesNotLockTheVictimOut(t *testing.T) {
 				o.t.Errorf("%s: %d messages count as asked for by the person, want 3", name, familiar)
 			}
 			o.exec("DELETE FROM mails")
+		}
+
+		o.change(func(s *deployment.Settings) { s.Auth.SecondFactorPolicy = "optional" })
+		o.addresses = throttle.NewLimiter(o.db, testKey(o.t), "second", three)
+		for range 3 {
+			must(o.t, ways["text"](o.browser()))
+		}
+		proven := o.browser()
+		o.begin(proven, ana, strategyPassword)
+		if _, err := o.prepare(proven, strategyPhone, ""); err != nil {
+			o.t.Errorf("the code of the second factor: %v", err)
 		}
 	})
 }

@@ -37,7 +37,7 @@ type Message struct {
 	Subject    int64  // the id of what it is about
 	To         string // an address in its normal form
 	Kind       string // "invitation"; for a code, also its purpose
-	Familiar   bool   // asked for in a browser that the recipient has used before
+	Familiar   bool   // asked for by somebody who has proven to be the recipient, or in a browser that they have used before
 	Content    Content
 }
 

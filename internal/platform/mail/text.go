@@ -17,7 +17,7 @@ type Text struct {
 	Subject    int64  // the id of what it is about
 	To         string // a number as E.164, "+" and digits
 	Kind       string // for a code, its purpose
-	Familiar   bool   // asked for in a browser that the recipient has used before
+	Familiar   bool   // asked for by somebody who has proven to be the recipient, or in a browser that they have used before
 	Body       string // all of it; a control character or line break in it becomes a space
 	Code       string // the one-time code in the body
 }
