@@ -90,6 +90,8 @@ func TestProfileRefusals(t *testing.T) {
 		refuses(o.t, "giving up a required name", err, ErrRequired)
 		_, err = o.update(ana, func(in *updateUserInput) { in.Body.Username = text("ana@example.com") })
 		refuses(o.t, "an address as username", err, user.ErrUsernameInvalid)
+		_, err = o.update(ana, func(in *updateUserInput) { in.Body.Username = text("the.ADMIN") })
+		refuses(o.t, "a banned word in a username", err, user.ErrBannedKeyword)
 	})
 }
 

@@ -58,6 +58,36 @@ func TestStepUp(t *testing.T) {
 	})
 }
 
+// S18: so do phone numbers, however they are changed.
+func TestStepUpForPhones(t *testing.T) {
+	each(t, func(o *desk) {
+		o.set(withPhones)
+		ana := o.somebody("ana")
+		first, claim := o.provesPhone(ana, mobile), o.claimsPhone(ana, another)
+		changes := []struct {
+			what string
+			try  func(c *access.Caller) error
+		}{
+			{"adding a number", func(c *access.Caller) error { _, err := o.claimPhone(c, "+41791234569", ""); return err }},
+			{"verifying one", func(c *access.Caller) error { return o.enterPhone(c, claim, o.phoneCode(claim)) }},
+			{"a primary one", func(c *access.Caller) error { return o.primaryPhone(c, claim) }},
+			{"a primary one in the profile", func(c *access.Caller) error {
+				_, err := o.update(c, func(in *updateUserInput) { in.Body.PrimaryPhoneNumberID = &first })
+				return err
+			}},
+			{"removing one", func(c *access.Caller) error { return o.giveUpPhone(c, claim) }},
+		}
+		now, _ := o.signIn(ana.User)
+		must(o.t, o.enterPhone(now, claim, o.phoneCode(claim)))
+		must(o.t, o.primaryPhone(now, claim))
+		o.set(func(s *deployment.Settings) { s.Auth.StepUpRequired = true })
+		o.clock.Add((10*time.Minute + time.Second).Milliseconds())
+		for _, change := range changes {
+			refuses(o.t, change.what+" with an old sign-in", change.try(now), access.ErrStaleSignIn)
+		}
+	})
+}
+
 // A policy that asks for a second factor at every sign-in needs one, and all
 // factors end with the account.
 func TestPolicyAndSecondFactors(t *testing.T) {

@@ -123,3 +123,25 @@ func TestRoleOfAnExpiredInvitation(t *testing.T) {
 		noError(t, labErr)
 	})
 }
+
+// S5: having everybody who joins put into a workspace gives them the role of its
+// members, so it takes holding what that gives.
+func TestAssigningGivesTheRoleOfMembers(t *testing.T) {
+	eachHall(t, func(t *testing.T, h *hall) {
+		ana, ben, mia := h.person("Ana"), h.person("Ben"), h.person("Mia")
+		acme := h.organization(ana, "Acme").Organization.ID
+		design := h.workspace(ana, acme, "Design").Workspace
+		manager := h.role(acme, "Manager", access.OrganizationManage)
+		h.joins(ben, acme, manager)
+		h.joinsWorkspace(mia, h.joins(mia, acme, manager), design)
+		assign := func(p someone) error {
+			in := updateOrganizationInput{OrganizationID: acme}
+			in.Body.AutoAssignedWorkspaceID = &design.ID
+			_, err := call(h, "UpdateOrganization", p, inOrg(acme), h.s.updateOrganization, in)
+			return err
+		}
+		refuses(t, assign(ben), ErrCeiling) // no member of the workspace
+		refuses(t, assign(mia), ErrCeiling) // a member without any role
+		must(t, assign(ana))
+	})
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	xargon2 "golang.org/x/crypto/argon2"
@@ -15,6 +17,7 @@ import (
 
 // S10: one normal form.
 func TestParseEmail(t *testing.T) {
+	long := strings.Repeat("a", 64) + "@" + strings.Repeat("abcdefghi.", 18) // 245 octets
 	tests := map[string]struct {
 		typed string
 		want  Email
@@ -30,6 +33,8 @@ func TestParseEmail(t *testing.T) {
 		"64 octets before the @":          {strings.Repeat("a", 64) + "@example.com", Email(strings.Repeat("a", 64) + "@example.com")},
 		"65 octets before the @":          {strings.Repeat("a", 65) + "@example.com", ""},
 		"more than 254 in all":            {"a@" + strings.Repeat("abcdefghi.", 26) + "com", ""},
+		"254 in all":                      {long + "abcdefghi", Email(long + "abcdefghi")},
+		"255 in all":                      {long + "abcdefghij", ""},
 		"empty":                           {"", ""},
 		"no @":                            {"ana.example.com", ""},
 		"two @":                           {"ana@b@example.com", ""},
@@ -200,4 +205,40 @@ func decode(t *testing.T, text string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// S17: a core is for one computation at a time, and no more than the queue
+// wait for one; whoever comes then is asked to try again.
+func TestPasswordsAreQueued(t *testing.T) {
+	passwords, err := NewPasswords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cores := int64(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))
+	if !passwords.cores.TryAcquire(cores) || passwords.cores.TryAcquire(1) {
+		t.Fatalf("there are not as many places as cores: %d", cores)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	for range hashQueue {
+		waiting.Go(func() {
+			if _, err := passwords.Matches(ctx, "", "whatever it is"); !errors.Is(err, context.Canceled) {
+				t.Errorf("who waits for a core, and leaves: %v", err)
+			}
+		})
+	}
+	for passwords.waiting.Load() < hashQueue {
+		runtime.Gosched()
+	}
+	over, end := context.WithCancel(t.Context())
+	end() // rather than wait for ever, if it may queue after all
+	if _, err := passwords.Hash(over, "correct horse battery"); !errors.Is(err, ErrPasswordsBusy) {
+		t.Errorf("with a full queue: %v", err)
+	}
+	leave()
+	waiting.Wait()
+	passwords.cores.Release(cores)
+	if _, err := passwords.Hash(t.Context(), "correct horse battery"); err != nil {
+		t.Errorf("once there is room: %v", err)
+	}
 }
