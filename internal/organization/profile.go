@@ -91,11 +91,14 @@ func (w Workspace) profile() profile {
 func networksOf(text string) []string {
 	list := []string{}
 	_ = json.Unmarshal([]byte(text), &list)
+	if list == nil { // as earlier rows have it
+		list = []string{}
+	}
 	return list
 }
 
 func networksText(list []string) (string, error) {
-	text, err := json.Marshal(slices.Concat([]string{}, list))
+	text, err := json.Marshal(append([]string{}, list...)) // never null
 	return string(text), err
 }
 

@@ -142,3 +142,16 @@ func TestPageOf(t *testing.T) {
 		t.Error("nothing is left after the second page of 20")
 	}
 }
+
+// A list without entries is written as one: the audit compares what was with
+// what is, and [] and null would differ.
+func TestNetworksText(t *testing.T) {
+	for _, list := range [][]string{nil, {}} {
+		if text, err := networksText(list); err != nil || text != "[]" {
+			t.Errorf("networksText(%#v) = %q, %v", list, text, err)
+		}
+	}
+	if list := networksOf("null"); list == nil {
+		t.Error("a row from before has no list")
+	}
+}
