@@ -94,6 +94,14 @@ func WithCaller(ctx context.Context, c *Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
+// As is ctx for what a person does by the very call that proves who they are: it
+// began as nobody's, or as somebody else's. The caller of ctx stays who they are.
+func As(ctx context.Context, person id.User) context.Context {
+	c := *CallerOf(ctx)
+	c.User = person
+	return WithCaller(ctx, &c)
+}
+
 // CallerOf is the caller of ctx. It is never nil: outside a request it is
 // nobody.
 func CallerOf(ctx context.Context) *Caller {

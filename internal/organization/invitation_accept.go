@@ -150,6 +150,7 @@ type entry struct {
 
 // accept turns an invitation into membership, in one transaction.
 func (s *Service) accept(ctx context.Context, d *deployment.Deployment, inv Invitation, e entry) (a Acceptance, err error) {
+	ctx = access.As(ctx, e.User) // who need not be the active one of the browser
 	err = s.db.InTx(ctx, func(tx *database.Tx) (err error) {
 		a, err = s.acceptIn(ctx, tx, d, inv, e)
 		return err

@@ -78,6 +78,8 @@ func TestWhoAccepts(t *testing.T) {
 					equal(t, accepted, w.read(inv).Status)
 					equal(t, int64(1), w.count("SELECT count(*) FROM organization_memberships WHERE invitation_id = $1 AND joined_by = $2", inv.ID, by))
 					equal(t, int64(1), w.count("SELECT count(*) FROM signins WHERE id = $1 AND active_organization_membership_id IS NOT NULL", a.SignInID))
+					equal(t, int64(1), w.count(`SELECT count(*) FROM events e JOIN events j ON j.subject_id = e.actor_id AND j.actor_id = e.actor_id
+						WHERE e.subject_id = $1 AND e.name = 'organization.invitation.accepted' AND j.name = 'organization.member.added'`, inv.ID))
 					again, err := w.accept(c, token)
 					noError(t, err)
 					equal(t, "member", outcome(again))
