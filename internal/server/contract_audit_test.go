@@ -36,10 +36,15 @@ var compared = []string{
 	"AddMemberRole", "RemoveMemberRole", "AddWorkspaceMemberRole", "RemoveWorkspaceMemberRole",
 }
 
+// entering are the operations that sign somebody in: who has come in did it,
+// whoever was signed in to the browser before.
+var entering = []string{"SignIn", "AttemptVerification", "VerifyMagicLink", "ResetPassword", "CompleteProfile"}
+
 // trail is what the audit has before a call.
 type trail struct {
 	*stage
 	operation api.Operation
+	from      *browser
 	actor     string // the person who is about to act; empty for nobody
 	last      int64  // event
 }
@@ -47,11 +52,11 @@ type trail struct {
 // trace begins a trail.
 func (s *stage) trace(t *testing.T, op api.Operation, from *browser) trail {
 	t.Helper()
-	tr := trail{stage: s, operation: op}
+	tr := trail{stage: s, operation: op, from: from}
 	if strings.HasPrefix(op.Route, http.MethodGet+" ") && !op.Changes {
 		return tr
 	}
-	tr.actor, _ = from.copy().get(t, "/session").at("data.active_signin.user_id").(string)
+	tr.actor = active(t, from)
 	err := s.Database().QueryRow(t.Context(), "SELECT COALESCE(max(id), 0) FROM events").Scan(&tr.last)
 	if err != nil {
 		t.Fatal(err)
@@ -59,11 +64,23 @@ func (s *stage) trace(t *testing.T, op api.Operation, from *browser) trail {
 	return tr
 }
 
+// active is who is signed in to a browser; empty for nobody.
+func active(t *testing.T, b *browser) string {
+	t.Helper()
+	person, _ := b.copy().get(t, "/session").at("data.active_signin.user_id").(string)
+	return person
+}
+
 // ends wants an event of what was just done: by whom, from where and with what.
 func (tr trail) ends(t *testing.T, a answer) {
 	t.Helper()
 	if tr.last == 0 || a.Status != http.StatusOK {
 		return
+	}
+	if slices.Contains(entering, tr.operation.ID) {
+		if tr.actor = active(t, tr.from); tr.actor == "" {
+			t.Errorf("%s is done, and nobody is signed in", tr.operation.ID)
+		}
 	}
 	var events int
 	err := tr.Database().QueryRow(t.Context(), `SELECT count(*) FROM events

@@ -17,7 +17,7 @@ func (s *Service) Restrict(ctx context.Context, tx *database.Tx, c *access.Calle
 		return err
 	}
 	tx.AfterCommit(func() { c.Enrolling = true })
-	return event.Emit(ctx, tx, event.Event{
+	return event.Emit(access.As(ctx, person), tx, event.Event{
 		Name: "user.second_factor_missing", Subject: int64(person), Data: map[string]any{"signin_id": signIn},
 	})
 }

@@ -141,6 +141,7 @@ func newToken(ctx context.Context, q *Queries, session id.Session, now clock.Tim
 // where the person last was. The token is rotated.
 func (s *Service) SignIn(ctx context.Context, tx *database.Tx, c *access.Caller, d *deployment.Deployment, session id.Session, person id.User, method string) (id.SignIn, error) {
 	q := New(tx)
+	ctx = access.As(ctx, person)
 	if err := s.makeRoom(ctx, tx, d, session, person); err != nil {
 		return 0, err
 	}

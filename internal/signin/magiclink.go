@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -92,11 +93,13 @@ func (s *Service) verifyMagicLink(ctx context.Context, in verifyMagicLinkInput) 
 	if !offersLinks(d) {
 		return session.View{}, ErrStrategy
 	}
-	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {
+	var owner id.User
+	view, err = s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {
 		a, err := openLink(ctx, tx, d, in)
 		if err != nil {
 			return session.Including{}, err
 		}
+		owner = a.UserID
 		if a.SessionID == browser {
 			return s.finishSignIn(ctx, tx, caller, d, a)
 		}
@@ -104,6 +107,18 @@ func (s *Service) verifyMagicLink(ctx context.Context, in verifyMagicLinkInput) 
 			return session.Including{}, ErrLinkElsewhere
 		}
 		return s.finishElsewhere(ctx, tx, caller, d, browser, a)
+	})
+	if errors.Is(err, ErrLinkInvalid) || errors.Is(err, ErrLinkElsewhere) {
+		err = cmp.Or(s.noteRefusedLink(ctx, owner), err)
+	}
+	return view, err
+}
+
+// noteRefusedLink writes down that a link did not work, which undid everything
+// else.
+func (s *Service) noteRefusedLink(ctx context.Context, owner id.User) error {
+	return s.db.InTx(ctx, func(tx *database.Tx) error {
+		return failed(ctx, tx, owner, map[string]any{"method": strategyLink})
 	})
 }
 

@@ -101,10 +101,16 @@ func (s *Service) signInWithPassword(ctx context.Context, caller *access.Caller,
 // would tell.
 func (s *Service) refuse(ctx context.Context, owner id.User, method string) error {
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
-		return event.Emit(ctx, tx, event.Event{Name: "user.sign_in_failed", Subject: int64(owner), Data: map[string]any{"method": method}})
+		return failed(ctx, tx, owner, map[string]any{"method": method})
 	})
 	if err != nil {
 		return err
 	}
 	return ErrInvalidCredentials
+}
+
+// failed is the event of a sign-in that was refused. person is who would have
+// come in, or nobody.
+func failed(ctx context.Context, tx *database.Tx, person id.User, how map[string]any) error {
+	return event.Emit(ctx, tx, event.Event{Name: "user.sign_in_failed", Subject: int64(person), Data: how})
 }

@@ -88,7 +88,7 @@ func fill(ctx context.Context, tx *database.Tx, d *deployment.Deployment, who id
 			return err
 		}
 	}
-	return event.Emit(ctx, tx, event.Event{
+	return event.Emit(access.As(ctx, who), tx, event.Event{
 		Name: "user.profile_completed", Subject: int64(who), Data: map[string]any{"fields": lacks, "after": map[string]any{
 			"first_name": form.first, "last_name": form.last, "username": form.username, "email": form.email, "phone_number": form.phone,
 		}},

@@ -139,12 +139,14 @@ func (s *Service) redeemResetCode(ctx context.Context, caller *access.Caller, em
 			return err
 		}
 		wrong, err = s.codes.Check(ctx, tx, forReset, id.Subject(reset.ID), code)
-		if err != nil || wrong != nil {
-			return err // the try is committed
+		if err != nil {
+			return err
 		}
-		if reset.UserID == 0 {
+		if wrong == nil && reset.UserID == 0 {
 			wrong = onetime.ErrInvalid // nobody was sent this code
-			return nil
+		}
+		if wrong != nil { // the try is committed
+			return failed(ctx, tx, reset.UserID, map[string]any{"method": forReset})
 		}
 		return q.PutResetToken(ctx, PutResetTokenParams{ID: reset.ID, TokenHash: secret.Hash(token), TokenExpiresAt: tx.Now.Add(resetLife)})
 	})
@@ -228,7 +230,7 @@ func (s *Service) finishReset(ctx context.Context, tx *database.Tx, caller *acce
 // announceReset writes the change down and tells it to every address of the
 // person.
 func (s *Service) announceReset(ctx context.Context, tx *database.Tx, d *deployment.Deployment, person id.User) error {
-	if err := event.Emit(ctx, tx, event.Event{Name: "user.password_reset", Subject: int64(person)}); err != nil {
+	if err := event.Emit(access.As(ctx, person), tx, event.Event{Name: "user.password_reset", Subject: int64(person)}); err != nil {
 		return err
 	}
 	addresses, err := user.VerifiedEmails(ctx, tx, person)

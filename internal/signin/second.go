@@ -79,20 +79,18 @@ func (s *Service) trySecond(ctx context.Context, tx *database.Tx, caller *access
 	if _, err = database.OrNotFound(tried, err, ErrTooManyGuesses); err != nil {
 		return nil, err
 	}
-	method, wrong, err := s.checkSecond(ctx, tx, d, a, code)
+	method, wrong, err := s.checkSecond(access.As(ctx, a.UserID), tx, d, a, code)
 	if err != nil {
 		return nil, err
 	}
 	if wrong != nil {
-		return wrong, event.Emit(ctx, tx, event.Event{
-			Name: "user.sign_in_failed", Subject: int64(a.UserID), Data: map[string]any{"method": a.Method, "step": currentStep(a.Steps)},
-		})
+		return wrong, open{signIn: a}.failed(ctx, tx)
 	}
 	if err := s.accounts.Refund(ctx, tx, account); err != nil {
 		return nil, err
 	}
 	a.SecondFactor, a.SecondFactorAt = method, tx.Now
-	err = event.Emit(ctx, tx, event.Event{
+	err = event.Emit(access.As(ctx, a.UserID), tx, event.Event{
 		Name: "user.second_factor_verified", Subject: int64(a.UserID), Data: map[string]any{"method": method},
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
+	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/factor"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
@@ -177,12 +178,21 @@ func (s *Service) advance(ctx context.Context, tx *database.Tx, caller *access.C
 	if err != nil {
 		return err
 	}
-	if a.FirstFactorAt == 0 {
+	begun := a.FirstFactorAt == 0
+	if begun {
 		a.FirstFactorAt = tx.Now
 	}
 	steps, enrol := st.next()
 	if len(steps) == 0 {
 		return s.complete(ctx, tx, caller, d, a, enrol)
+	}
+	if begun { // whoever comes no further knows a password, or reads the mail
+		err := event.Emit(ctx, tx, event.Event{
+			Name: "user.first_factor_verified", Subject: int64(a.UserID), Data: map[string]any{"method": a.Method},
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if len(st.methods) > 0 {
 		a.SecondMethods = strings.Join(st.methods, separator)

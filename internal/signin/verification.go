@@ -55,6 +55,15 @@ func (a open) strategy() string {
 	return ""
 }
 
+// failed writes down that a sign-in was tried with a wrong code. A sign-up is
+// nobody's yet.
+func (a open) failed(ctx context.Context, tx *database.Tx) error {
+	if a.signIn.ID == 0 {
+		return nil
+	}
+	return failed(ctx, tx, a.signIn.UserID, map[string]any{"method": a.signIn.Method, "step": a.step()})
+}
+
 // purpose is what a code proves that is sent for the current step.
 func (a open) purpose() onetime.Purpose {
 	switch {
@@ -201,9 +210,12 @@ func (s *Service) attemptVerification(ctx context.Context, in attemptVerificatio
 			wrong, err = s.trySecond(ctx, tx, caller, d, a.signIn, in.Body.Code)
 			return including, err // the try is committed
 		}
-		if wrong, err = s.codes.Check(ctx, tx, a.purpose(), a.subject(), in.Body.Code); err != nil || wrong != nil {
+		if wrong, err = s.codes.Check(ctx, tx, a.purpose(), a.subject(), in.Body.Code); err != nil {
+			return including, err
+		}
+		if wrong != nil {
 			wrong = a.hidden(wrong)
-			return including, err // the try is committed
+			return including, a.failed(ctx, tx) // the try is committed
 		}
 		if a.signUp.ID != 0 {
 			return s.proveSignUp(ctx, tx, caller, d, a.signUp)

@@ -6,6 +6,7 @@ package user
 import (
 	"context"
 
+	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/event"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
@@ -71,7 +72,7 @@ func Create(ctx context.Context, tx *database.Tx, n NewUser) (id.User, error) {
 	if n.Phone != "" {
 		data["phone_number"], data["phone_number_verified"] = n.Phone, n.PhoneVerified
 	}
-	return person, event.Emit(ctx, tx, event.Event{Name: "user.created", Subject: int64(person), Data: data})
+	return person, event.Emit(access.As(ctx, person), tx, event.Event{Name: "user.created", Subject: int64(person), Data: data})
 }
 
 func (n NewUser) storeEmail(ctx context.Context, tx *database.Tx, person id.User, address id.EmailAddress) error {
