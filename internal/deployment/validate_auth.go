@@ -31,7 +31,7 @@ func (a AuthSettings) firstFactors() []factor {
 	return []factor{
 		{"email_password", f.EmailPassword, []switched{email, password}},
 		{"username_password", f.UsernamePassword, []switched{username, password}},
-		{"email_otp", f.EmailOTP, []switched{email, {"email_address.otp_verification_allowed", a.EmailAddress.OTPVerificationAllowed}}},
+		{"email_otp", f.EmailOTP, []switched{email}},
 		{"email_magic_link", f.EmailMagicLink, []switched{email, {"email_address.magic_link_verification_allowed", a.EmailAddress.MagicLinkVerificationAllowed}, {"magic_link.enabled", a.MagicLink.Enabled}}},
 		{"phone_otp", f.PhoneOTP, []switched{phone, {"phone_number.sms_verification_allowed or whatsapp_verification_allowed", a.PhoneNumber.SMSVerificationAllowed || a.PhoneNumber.WhatsAppVerificationAllowed}}},
 		{"web3_wallet", f.Web3Wallet, []switched{{"web3_wallet.enabled", a.Web3Wallet.Enabled}}},
@@ -124,8 +124,10 @@ func (c *checker) fields(a AuthSettings) {
 	}
 	if a.VerificationPolicy.Email {
 		c.need(a.EmailAddress.Enabled, at+"verification_policy.email", at+"email_address.enabled")
-		c.need(a.EmailAddress.OTPVerificationAllowed || a.EmailAddress.MagicLinkVerificationAllowed,
-			at+"verification_policy.email", at+"email_address.otp_verification_allowed or magic_link_verification_allowed")
+	}
+	if a.EmailAddress.Enabled {
+		c.need(a.EmailAddress.OTPVerificationAllowed, at+"email_address.enabled",
+			at+"email_address.otp_verification_allowed: this version of Guildhall proves addresses by mailed codes alone")
 	}
 	if a.VerificationPolicy.PhoneNumber {
 		c.need(a.PhoneNumber.Enabled, at+"verification_policy.phone_number", at+"phone_number.enabled")

@@ -45,11 +45,20 @@ func TestSettingsRules(t *testing.T) {
 		"a first factor without its field": {func(s *Settings) {
 			s.Auth.FirstFactor, s.Auth.FactorsEnabled.UsernamePassword = "username_password", true
 		}, "needs auth_settings.username.enabled"},
-		"phone codes without phone numbers":        {func(s *Settings) { s.Auth.FirstFactor, s.Auth.FactorsEnabled.PhoneOTP = "phone_otp", true }, "needs auth_settings.phone_number.enabled"},
-		"usernames, all of it":                     {usernames, ""},
-		"passwords offered, but switched off":      {func(s *Settings) { s.Auth.Password = Field{} }, "auth_factors_enabled.email_password needs auth_settings.password.enabled"},
-		"links offered, but switched off":          {func(s *Settings) { s.Auth.FactorsEnabled.EmailMagicLink = true }, "needs auth_settings.magic_link.enabled"},
-		"codes offered, but not allowed":           {func(s *Settings) { s.Auth.EmailAddress.OTPVerificationAllowed = false }, "needs auth_settings.email_address.otp_verification_allowed"},
+		"phone codes without phone numbers":   {func(s *Settings) { s.Auth.FirstFactor, s.Auth.FactorsEnabled.PhoneOTP = "phone_otp", true }, "needs auth_settings.phone_number.enabled"},
+		"usernames, all of it":                {usernames, ""},
+		"passwords offered, but switched off": {func(s *Settings) { s.Auth.Password = Field{} }, "auth_factors_enabled.email_password needs auth_settings.password.enabled"},
+		"links offered, but switched off":     {func(s *Settings) { s.Auth.FactorsEnabled.EmailMagicLink = true }, "needs auth_settings.magic_link.enabled"},
+		"codes offered, but not allowed":      {func(s *Settings) { s.Auth.EmailAddress.OTPVerificationAllowed = false }, "needs auth_settings.email_address.otp_verification_allowed"},
+		"addresses that nobody may be mailed a code to": {func(s *Settings) {
+			s.Auth.EmailAddress.OTPVerificationAllowed, s.Auth.FactorsEnabled.EmailOTP, s.Auth.AlternateFirstFactors = false, false, nil
+		}, "email_address.enabled needs auth_settings.email_address.otp_verification_allowed"},
+		"no addresses, and no codes to them": {func(s *Settings) {
+			usernames(s)
+			s.Auth.EmailAddress, s.Auth.VerificationPolicy.Email = EmailField{}, false
+			s.Auth.FactorsEnabled = Factors{UsernamePassword: true}
+			s.Auth.AlternateFirstFactors = nil
+		}, ""},
 		"an alternative nobody knows":              {func(s *Settings) { s.Auth.AlternateFirstFactors = []string{"fax"} }, `has "fax", but may only have`},
 		"an alternative that is the first choice":  {func(s *Settings) { s.Auth.FirstFactor = "email_otp" }, ""},
 		"an alternative that is not offered":       {func(s *Settings) { s.Auth.AlternateFirstFactors = []string{"phone_otp"} }, "alternate_first_factors \"phone_otp\" needs"},

@@ -36,7 +36,7 @@ var untried = map[string]string{
 
 	"session_token_templates": "proven in internal/session",
 
-	"auth_settings.email_address.otp_verification_allowed":        "without it, settings that mail codes are refused: internal/deployment",
+	"auth_settings.email_address.otp_verification_allowed":        "without it, settings with addresses are refused: internal/deployment",
 	"auth_settings.email_address.magic_link_verification_allowed": "without it, settings that mail links are refused: internal/deployment",
 	"auth_settings.email_address.verify_signup":                   "shown to the browser only: verification_policy decides",
 	"auth_settings.phone_number.verify_signup":                    "shown to the browser only: verification_policy decides",
