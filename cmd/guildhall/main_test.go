@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,9 +34,14 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Env = append(withoutSettings(os.Environ()), asProgram+"=1")
 	cmd.Dir = t.TempDir()
 	return cmd
+}
+
+// withoutSettings is an environment in which no setting is given.
+func withoutSettings(environment []string) []string {
+	return slices.DeleteFunc(environment, func(variable string) bool { return strings.HasPrefix(variable, "GUILDHALL_") })
 }
 
 // R13: wrong settings end the program with code 2 and a line for each mistake.
@@ -44,6 +50,8 @@ func TestWrongSettings(t *testing.T) {
 		{"serve", "--lisen=127.0.0.1:0"},
 		{"serve", "--mode=production"},
 		{"serve", "--listen=nowhere"},
+		{"serve", "--listen=127.0.0.1:99999"},
+		{"serve", "--database-url=postgres://db:port/x"},
 		{"migrate", "--database-url=mysql://x"},
 		{"dance"},
 	} {
@@ -52,6 +60,19 @@ func TestWrongSettings(t *testing.T) {
 		if !errors.As(err, &exit) || exit.ExitCode() != exitSettings {
 			t.Errorf("%v: %v\n%s", args, err, out)
 		}
+	}
+}
+
+// A setting that is misspelt in the environment is no setting, and said with
+// everything else that is wrong.
+func TestUnknownVariable(t *testing.T) {
+	cmd := program(t, "serve", "--mode=test")
+	cmd.Env = append(cmd.Env, "GUILDHALL_TRUSTED_PROXY=hunter2")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitSettings || strings.Count(string(out), "\n") != 2 ||
+		!strings.Contains(string(out), "GUILDHALL_TRUSTED_PROXY") || !strings.Contains(string(out), "--mode") || strings.Contains(string(out), "hunter2") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/guildhall-id/guildhall/internal/config"
 	"github.com/guildhall-id/guildhall/internal/server"
@@ -16,8 +19,8 @@ type serveCommand struct {
 }
 
 // Run serves until SIGINT or SIGTERM, and stops gracefully.
-func (c *serveCommand) Run() error {
-	if err := c.Settle(); err != nil {
+func (c *serveCommand) Run(line *kong.Context) error {
+	if err := errors.Join(config.CheckEnvironment(line.Model, os.Environ()), c.Settle()); err != nil {
 		return settingsError{err}
 	}
 	tuneRuntime()

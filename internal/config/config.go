@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/guildhall-id/guildhall/internal/breach"
+	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/platform/place"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
@@ -70,7 +71,7 @@ func (c *Config) Settle() error {
 	oneOf("limits", c.Limits, Auto, Staging, Production)
 	oneOf("log-format", c.LogFormat, "text", "json")
 	for _, l := range []struct{ setting, address string }{{"listen", c.Listen}, {"ops-listen", c.OpsListen}} {
-		if _, _, err := net.SplitHostPort(l.address); err != nil {
+		if _, port, err := net.SplitHostPort(l.address); err != nil || !isPort(port) {
 			say(l.setting, "is %q, but has to be HOST:PORT.", l.address)
 		}
 	}
@@ -98,6 +99,11 @@ func (c *Config) Settle() error {
 	if c.SecretKeyFile == "" {
 		c.SecretKeyFile = filepath.Join(c.DataDir, "secret.key")
 	}
+	if c.Mode == Staging { // where a missing one is made
+		if _, err := readKey(c.SecretKeyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+			say("secret-key-file", "cannot be used: %v.", err)
+		}
+	}
 	if c.BreachedPasswordsFile != "" {
 		if list, err := breach.Open(c.BreachedPasswordsFile, slog.New(slog.DiscardHandler)); err != nil {
 			say("breached-passwords-file", "cannot be used: %v.", err)
@@ -117,12 +123,13 @@ func DatabaseAddress(dataDir, address string) (string, error) {
 	if address == "" {
 		return "sqlite:" + filepath.Join(dataDir, "guildhall.db"), nil
 	}
-	for _, scheme := range []string{"sqlite:", "postgres://", "postgresql://"} {
-		if strings.HasPrefix(address, scheme) {
-			return address, nil
-		}
-	}
-	return "", errors.New("has to start with sqlite: or postgres://")
+	return address, database.CheckAddress(address)
+}
+
+// isPort reports whether a text is a port to listen at, by number or by name.
+func isPort(text string) bool {
+	_, err := net.LookupPort("tcp", text)
+	return err == nil
 }
 
 func (c *Config) settleOrigins(say func(setting, format string, args ...any)) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -34,6 +35,7 @@ func (f file) Validate(app *kong.Application) error {
 		}
 	}
 	if len(unknown) > 0 {
+		slices.Sort(unknown)
 		return fmt.Errorf("the settings file has unknown settings: %s", strings.Join(unknown, ", "))
 	}
 	return nil

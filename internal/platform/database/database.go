@@ -96,6 +96,22 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	return &DB{engine: e, now: o.Now}, nil
 }
 
+// CheckAddress is nil for an address that Open understands. The error is the
+// end of a sentence, and repeats nothing of the address.
+func CheckAddress(url string) error {
+	path, isFile := strings.CutPrefix(url, "sqlite:")
+	switch {
+	case isFile && path == "":
+		return errors.New("has to name a file after sqlite:")
+	case isFile:
+		return nil
+	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
+		_, err := parsePostgres(url)
+		return err
+	}
+	return errors.New("has to start with sqlite: or postgres://")
+}
+
 // Migrate brings the schema up to date, ours and the job queue's. Several
 // nodes may do so at once.
 func (db *DB) Migrate(ctx context.Context) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -288,4 +290,25 @@ func TestIsUnique(t *testing.T) {
 			t.Error("another error is a violation")
 		}
 	})
+}
+
+// R13: a damaged file is named and not touched, and a server that is away is
+// told in one line without its password.
+func TestWhatCannotBeOpened(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "damaged.db")
+	const damage = "this is not a database, and it is long enough to be read as one"
+	if err := os.WriteFile(path, []byte(damage), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := database.Open(t.Context(), "sqlite:"+path, database.Options{})
+	if err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("the damaged file: %v", err)
+	}
+	if left, err := os.ReadFile(path); err != nil || string(left) != damage {
+		t.Errorf("the damaged file has %q, %v", left, err)
+	}
+	_, err = database.Open(t.Context(), "postgres://root:hunter2@127.0.0.1:1/x", database.Options{})
+	if err == nil || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter2") || strings.Count(err.Error(), "refused") != 1 {
+		t.Errorf("no server: %v", err)
+	}
 }

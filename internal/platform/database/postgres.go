@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,25 +23,48 @@ const retries = 3
 
 type postgres struct{ *pgxpool.Pool }
 
-func openPostgres(ctx context.Context, url string) (*postgres, error) {
+func parsePostgres(url string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// The error would quote the address, which may hold a password.
-		return nil, errors.New("the database address is not a valid postgres:// address")
+		return nil, errors.New("is not a valid address of PostgreSQL, as postgres://USER:PASSWORD@HOST/NAME")
+	}
+	return config, nil
+}
+
+func openPostgres(ctx context.Context, url string) (*postgres, error) {
+	config, err := parsePostgres(url)
+	if err != nil {
+		return nil, fmt.Errorf("the database address %w", err)
 	}
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = postgresConns
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", oneLine{err})
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", oneLine{err})
 	}
 	return &postgres{pool}, nil
 }
+
+// oneLine is an error that has a line for each address it tried, said in one.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string {
+	var said []string
+	for line := range strings.Lines(e.error.Error()) {
+		if line = strings.TrimSpace(line); !slices.Contains(said, line) {
+			said = append(said, line)
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+func (e oneLine) Unwrap() error { return e.error }
 
 func (*postgres) Dialect() Dialect { return PostgreSQL }
 

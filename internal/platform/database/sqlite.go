@@ -44,12 +44,12 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	pool.SetMaxOpenConns(1)
 	e.writer = &writer{pool: pool}
 	if err := pool.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), pool.Close())
+		return nil, errors.Join(fmt.Errorf("open the database %s: %w", path, err), pool.Close())
 	}
 	for ; e.count < count; e.count++ {
 		raw, err := new(sqlite.Driver).Open(sqliteDSN(path, true))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open the database: %w", err), e.close())
+			return nil, errors.Join(fmt.Errorf("open the database %s: %w", path, err), e.close())
 		}
 		c, err := newSQLiteConn(raw)
 		if err != nil {
