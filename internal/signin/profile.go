@@ -36,7 +36,8 @@ func (s *Service) completeProfile(ctx context.Context, in completeProfileInput) 
 	if err != nil {
 		return session.View{}, err
 	}
-	if err := s.mayBegin(caller); err != nil {
+	// It tells who has an address or number, as a sign-up does.
+	if err := allow(s.signUps, clientKey(caller)); err != nil {
 		return session.View{}, err
 	}
 	return s.enter(ctx, caller, d, func(tx *database.Tx, browser id.Session) (session.Including, error) {

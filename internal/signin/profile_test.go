@@ -6,10 +6,12 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
+	"github.com/guildhall-id/guildhall/internal/platform/limit"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
 	"github.com/guildhall-id/guildhall/internal/session"
 	"github.com/guildhall-id/guildhall/internal/user"
@@ -173,6 +175,23 @@ func TestAPlantedTokenTakesNoLastStep(t *testing.T) {
 		must(o.t, err)
 		if !last(view).Completed || c.User != r.id {
 			o.t.Errorf("the victim has %+v", last(view))
+		}
+	})
+}
+
+// S14: whose address or number it is, a profile tells as seldom as a sign-up.
+func TestProfilesTellSeldom(t *testing.T) {
+	each(t, func(o *door) {
+		r := o.nameless()
+		o.settle("taken")
+		c := o.browser()
+		a := last(o.begin(c, r, strategyPhone))
+		o.signUps = limit.New(three, func() time.Time { return time.UnixMilli(o.clock.Load()) })
+		for i := range 4 {
+			_, err := o.complete(c, a.ID, form{first: "Ana", username: "Ana.E", email: "taken@example.com"})
+			if want := map[bool]error{true: user.ErrEmailExists, false: ErrTooManyTries}[i < 3]; !errors.Is(err, want) {
+				o.t.Errorf("question %d: %v", i+1, err)
+			}
 		}
 	})
 }

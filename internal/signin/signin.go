@@ -49,7 +49,7 @@ type Limits struct {
 	PerStart   limit.Rate // sign-ins and resets that one client begins
 	PerAccount limit.Rate // wrong passwords for one identifier, from unknown browsers and from each known one; second factors of one person
 	PerAddress limit.Rate // codes and links to one address or number
-	PerLookup  limit.Rate // questions of one client whether an account exists; its sign-ups, which tell it too
+	PerLookup  limit.Rate // questions of one client whether an account exists; its sign-ups and completed profiles, which tell it too
 }
 
 // Service signs people up and in.
