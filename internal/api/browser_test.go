@@ -53,6 +53,7 @@ func TestS22CrossSiteWrites(t *testing.T) {
 		"null on the list is not null":                    {"POST", "/x", headers{"Cookie": cookie, "Origin": "null"}, []string{"null", "*"}, 403},
 		"another site's referrer":                         {"POST", "/x", headers{"Cookie": cookie, "Referer": evil + "/" + own}, nil, 403},
 		"a referrer that is no address":                   {"POST", "/x", headers{"Cookie": cookie, "Referer": "x"}, []string{""}, 403},
+		"a referrer that says nothing":                    {"POST", "/x", headers{"Cookie": cookie, "Referer": ""}, nil, 403},
 		"a prefix of ours":                                {"POST", "/x", headers{"Cookie": cookie, "Origin": own + ".evil.example"}, nil, 403},
 		"ours without encryption":                         {"POST", "/x", headers{"Cookie": cookie, "Origin": "http://id.example.com"}, nil, 403},
 		"ours on another port":                            {"POST", "/x", headers{"Cookie": cookie, "Origin": own + ":8443"}, nil, 403},

@@ -116,6 +116,13 @@ func TestTrouble(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a panic of somebody's request", func(t *testing.T) {
+		a, _, _ := serve(t)
+		got := send(t, a, request("admin", "GET", "/fail/panic", nil, ""))
+		if got.code() != "500 INTERNAL" || !strings.Contains(got.Body.String(), `"session":null`) {
+			t.Errorf("half a use case is delivered: %s", got.Body)
+		}
+	})
 	t.Run("a client that left", func(t *testing.T) {
 		a, _, log := serve(t)
 		ctx, cancel := context.WithCancel(context.Background())

@@ -3,12 +3,14 @@ package deployment
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 	"github.com/guildhall-id/guildhall/internal/platform/database/databasetest"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
@@ -147,4 +149,30 @@ func TestPublishableKey(t *testing.T) {
 	if got := d.PublishableKey(); got != "pk_live_aHR0cDovL2xvY2FsaG9zdDo4MDgw" {
 		t.Errorf("got %s", got)
 	}
+}
+
+// The lists of the restrictions are for the operator alone, and what another
+// deployment has is not there.
+func TestWhatBrowsersSee(t *testing.T) {
+	each(t, func(t *testing.T, s *Service, d *Deployment, _ *atomic.Int64) {
+		err := s.Change(t.Context(), func(settings *Settings) {
+			r := &settings.Restrictions
+			r.AllowlistedResources, r.BlocklistedResources = []string{"allowed.example"}, []string{"blocked.example"}
+			r.BannedKeywords, r.CountryRestrictions.CountryCodes = []string{"banned"}, []string{"CH"}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, err := s.getDeployment(access.WithCaller(t.Context(), &access.Caller{Deployment: d.ID}), nothing{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := seen.Restrictions
+		if n := len(r.AllowlistedResources) + len(r.BlocklistedResources) + len(r.BannedKeywords) + len(r.CountryRestrictions.CountryCodes); n > 0 {
+			t.Errorf("browsers see %d entries of lists: %+v", n, r)
+		}
+		if _, err := s.Get(t.Context(), d.ID+1); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("another deployment: %v", err)
+		}
+	})
 }

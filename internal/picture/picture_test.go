@@ -58,6 +58,9 @@ func TestDevelop(t *testing.T) {
 	page := append(file(t, "png", drawing(20, 20, red)), "<script>alert(1)</script>"...)
 	huge := file(t, "gif", drawing(1, 1, red))
 	huge[6], huge[7], huge[8], huge[9] = 0xff, 0xff, 0xff, 0xff // the size it says it has
+	more, most := bytes.Clone(huge), bytes.Clone(huge)
+	copy(more[6:], []byte{5001 & 0xff, 5001 >> 8, 5000 & 0xff, 5000 >> 8})
+	copy(most[6:], []byte{5000 & 0xff, 5000 >> 8, 5000 & 0xff, 5000 >> 8})
 	tests := map[string]struct {
 		content []byte
 		kind    string
@@ -72,6 +75,8 @@ func TestDevelop(t *testing.T) {
 		"a WebP of one pixel":    {webpFile(t), "", 1, 1, nil},
 		"a page behind a PNG":    {page, "jpeg", 20, 20, nil},
 		"more pixels than it is": {huge, "", 0, 0, ErrTooManyPixels},
+		"a row too many":         {more, "", 0, 0, ErrTooManyPixels},
+		"as many as may be":      {most, "jpeg", 1, 1, nil},
 		"too many bytes":         {make([]byte, mostBytes+1), "", 0, 0, ErrTooManyBytes},
 		"half a PNG":             {page[:60], "", 0, 0, ErrNotPicture},
 		"nothing":                {nil, "", 0, 0, ErrNotPicture},
