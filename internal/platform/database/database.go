@@ -102,7 +102,7 @@ func CheckAddress(url string) error {
 	path, isFile := strings.CutPrefix(url, "sqlite:")
 	switch {
 	case isFile && path == "":
-		return errors.New("has to name a file after sqlite:")
+		return errors.New("has to name a file, as sqlite:guildhall.db")
 	case isFile:
 		return nil
 	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
