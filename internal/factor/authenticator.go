@@ -1,9 +1,13 @@
 package factor
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"image/png"
 	"strings"
 
+	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/totp"
 
 	"github.com/guildhall-id/guildhall/internal/access"
@@ -24,6 +28,7 @@ type NewAuthenticator struct {
 	ID         id.Authenticator `json:"id"`
 	CreatedAt  clock.Time       `json:"created_at"`
 	OTPURL     string           `json:"otp_url" format:"uri" doc:"What a QR code for an authenticator app says."`
+	QRCode     string           `json:"qr_code" format:"uri" doc:"Beyond the public API: the picture of that QR code, a PNG as data URL."`
 	TOTPSecret string           `json:"totp_secret" doc:"The secret in base32, to type it in. It is shown this once."`
 	Verified   bool             `json:"verified"`
 }
@@ -46,12 +51,27 @@ func (s *Service) addAuthenticator(ctx context.Context, _ struct{}) (out NewAuth
 			return err
 		}
 		out = NewAuthenticator{ID: database.NewID[id.Authenticator](tx), CreatedAt: tx.Now, OTPURL: made.URL(), TOTPSecret: made.Secret()}
+		if out.QRCode, err = qrCode(made); err != nil {
+			return err
+		}
 		return q.InsertAuthenticator(ctx, InsertAuthenticatorParams{
 			ID: out.ID, DeploymentID: d.ID, UserID: me.ID, Now: tx.Now,
 			Secret: s.sealing.Seal([]byte(out.TOTPSecret), sealedFor(out.ID)),
 		})
 	})
 	return out, err
+}
+
+// qrCode is the QR code of a new authenticator, 256 pixels square, as an
+// address that a page can show (RFC 2397).
+func qrCode(made *otp.Key) (string, error) {
+	code, err := made.Image(256, 256)
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	err = png.Encode(&b, code)
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes()), err
 }
 
 // issuer is the application's name as apps show it; a colon would end it.

@@ -1,10 +1,14 @@
 package factor
 
 import (
+	"encoding/base64"
+	"image/png"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pquerna/otp"
 
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/deployment"
@@ -21,6 +25,18 @@ func TestEnrolment(t *testing.T) {
 		if u.Scheme != "otpauth" || u.Host != "totp" || u.Path != "/Acme  the app:ana@example.com" || q.Get("issuer") != "Acme  the app" ||
 			q.Get("secret") != made.TOTPSecret || q.Get("algorithm") != "SHA1" || q.Get("digits") != "6" || q.Get("period") != "30" {
 			t.Errorf("the address is %s", made.OTPURL)
+		}
+		wanted, err := otp.NewKeyFromURL(made.OTPURL)
+		must(t, err)
+		code, err := wanted.Image(256, 256)
+		must(t, err)
+		shown, err := png.Decode(base64.NewDecoder(base64.StdEncoding, strings.NewReader(strings.TrimPrefix(made.QRCode, "data:image/png;base64,"))))
+		must(t, err)
+		for i := range 256 * 256 {
+			r, _, _, _ := shown.At(i%256, i/256).RGBA()
+			if want, _, _, _ := code.At(i%256, i/256).RGBA(); shown.Bounds().Dx() != 256 || r != want {
+				t.Fatalf("the QR code does not say %s", made.OTPURL)
+			}
 		}
 		if len(made.TOTPSecret) != 32 || made.Verified { // 160 bits, RFC 4226, section 4
 			t.Errorf("the secret has %d characters", len(made.TOTPSecret))
