@@ -3,7 +3,9 @@ package deployment
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -200,6 +202,41 @@ func TestSetAtOnce(t *testing.T) {
 		now, err := s.Current(t.Context())
 		if err != nil || done == 0 || now.Version != d.Version+done || count(t, s.db) != done {
 			t.Errorf("%d changes, version %d, %d events, %v", done, now.Version, count(t, s.db), err)
+		}
+	})
+}
+
+// Of changes to different settings at once, those that succeed are all there:
+// none is overwritten by a document that was read before it.
+func TestNoChangeIsLost(t *testing.T) {
+	paths := []string{
+		"b2b_settings.max_orgs_per_user", "b2b_settings.max_allowed_org_members", "b2b_settings.max_allowed_workspace_members",
+		"b2b_settings.org_creation_per_user_count", "b2b_settings.workspaces_per_org_count",
+	}
+	each(t, func(t *testing.T, s *Service, _ *Deployment, _ *atomic.Int64) {
+		for round := range 10 {
+			value := strconv.Itoa(round + 1)
+			errs := make([]error, len(paths))
+			var working sync.WaitGroup
+			for i, path := range paths {
+				working.Go(func() { _, errs[i] = s.Set(t.Context(), []Assignment{{path, value}}) })
+			}
+			working.Wait()
+			now, err := s.Current(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, path := range paths {
+				stored, err := now.Settings.At(path)
+				switch {
+				case err != nil:
+					t.Fatal(err)
+				case errs[i] == nil && string(stored) != value:
+					t.Errorf("%s was set to %s and is %s", path, value, stored)
+				case errs[i] != nil && !errors.Is(errs[i], ErrSettingsChanged):
+					t.Error(errs[i])
+				}
+			}
 		}
 	})
 }

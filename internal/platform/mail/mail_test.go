@@ -328,6 +328,39 @@ func TestContentIsSealedThenDropped(t *testing.T) {
 	})
 }
 
+// A content that was put into another mail's row leaves with neither.
+func TestContentIsSealedForItsMail(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		o := newOffice(t, db, &script{answer: func(mail.Rendered) error { return nil }}, mail.WideLimits)
+		for _, to := range []string{"ana@acme.example", "bo@acme.example"} {
+			if err := o.post(t, mail.Message{To: to, Kind: "code", Content: mail.Content{Code: "481516"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := db.InTx(t.Context(), func(tx *database.Tx) error {
+			var ana, bo []byte
+			const of, put = "SELECT content FROM mails WHERE recipient = $1", "UPDATE mails SET content = $1 WHERE recipient = $2"
+			err := tx.QueryRow(t.Context(), of, "ana@acme.example").Scan(&ana)
+			if err == nil {
+				err = tx.QueryRow(t.Context(), of, "bo@acme.example").Scan(&bo)
+			}
+			if err == nil {
+				_, err = tx.Exec(t.Context(), put, bo, "ana@acme.example")
+			}
+			if err == nil {
+				_, err = tx.Exec(t.Context(), put, ana, "bo@acme.example")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.open(t)
+		o.await(t, "ana@acme.example", "failed")
+		o.await(t, "bo@acme.example", "failed")
+	})
+}
+
 // The records of delivery stay for a month; what waits stays until it is sent.
 func TestSweep(t *testing.T) {
 	clock := newClock()
