@@ -27,6 +27,7 @@ func TestContract(t *testing.T) {
 				t.FailNow()
 			}
 			t.Run("callers", s.testCallers)
+			t.Run("switched off", s.testSwitches)
 			t.Run("malformed ids", s.testMalformedIDs)
 			t.Run("foreign ids", s.testForeignIDs)
 			t.Run("unknown members", s.testUnknownMembers)

@@ -20,17 +20,19 @@ var tenantSettings = []setting{
 		paths: "b2b_settings.organizations_enabled",
 		off:   b2b(func(b *deployment.B2BSettings) { b.OrganizationsEnabled, b.WorkspacesEnabled = false, false }),
 		try: func(t *testing.T, p *premises) string {
-			return codes(p.founds(t), p.ana.get(t, "/me/organization-memberships"), p.ana.get(t, "/me/workspace-memberships"))
+			return codes(p.founds(t), p.ana.get(t, "/me/organization-memberships"), p.ana.get(t, "/me/workspace-memberships"),
+				p.ana.post(t, "/session/switch-organization?organization_id=7"))
 		},
-		wantOff: "FEATURE_DISABLED//FEATURE_DISABLED", wantOn: "//", // nobody is a member of anything then
+		// Nobody is a member of anything then.
+		wantOff: "FEATURE_DISABLED//FEATURE_DISABLED/FEATURE_DISABLED", wantOn: "///NOT_FOUND",
 	},
 	{
 		paths: "b2b_settings.workspaces_enabled",
 		off:   b2b(func(b *deployment.B2BSettings) { b.WorkspacesEnabled = false }),
 		try: func(t *testing.T, p *premises) string {
-			return codes(p.opens(t, p.founded(t)), p.ana.get(t, "/me/workspace-memberships"))
+			return codes(p.opens(t, p.founded(t)), p.ana.get(t, "/me/workspace-memberships"), p.ana.post(t, "/session/switch-workspace?workspace_id=7"))
 		},
-		wantOff: "FEATURE_DISABLED/FEATURE_DISABLED", wantOn: "/",
+		wantOff: "FEATURE_DISABLED/FEATURE_DISABLED/FEATURE_DISABLED", wantOn: "//NOT_FOUND",
 	},
 	{
 		paths:   "b2b_settings.allow_users_to_create_orgs",
