@@ -57,6 +57,11 @@ func TestMistakesAreSaid(t *testing.T) {
 	}{
 		"an unknown flag":             {"", []string{"--lisen=:1"}, []string{"--lisen"}},
 		"an unknown setting":          {"lisen: :1\n", nil, []string{"lisen"}},
+		"a secret in a list":          {"sms-webhook-secret: [whsec_hunter2]\n", nil, []string{"sms-webhook-secret"}},
+		"a secret in a group":         {"smtp-url: {password: hunter2}\nlisen: x\n", nil, []string{"smtp-url"}},
+		"a list of groups":            {"allowed-origins: [{hunter2: x}]\n", nil, []string{"allowed-origins"}},
+		"a line without a colon":      {"smtp-url hunter2\n", nil, []string{"YAML"}},
+		"a setting twice":             {"smtp-url: smtp://x:hunter2@y\nsmtp-url: z\n", nil, []string{"YAML"}},
 		"a file that is not YAML":     {"listen: [", nil, []string{"YAML"}},
 		"an unknown mode":             {"", []string{"--mode=test"}, []string{"--mode"}},
 		"an address without port":     {"", []string{"--listen=localhost"}, []string{"--listen"}},
