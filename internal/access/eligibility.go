@@ -39,11 +39,11 @@ func (c *Caller) Eligible(demands ...Demands) Eligibility {
 	}
 	switch {
 	case outside && unproven:
-		return Eligibility{"ip_and_mfa_required", "Your network is not allowed here, and you need to sign in with a second factor."}
+		return Eligibility{"ip_and_mfa_required", "Your network is not allowed here, and a second factor is needed: sign in with yours, or set one up in your account."}
 	case outside:
 		return Eligibility{"ip_not_allowed", "Your network is not allowed here."}
 	case unproven:
-		return Eligibility{"mfa_required", "You need to sign in with a second factor here."}
+		return Eligibility{"mfa_required", "A second factor is needed here: sign in with yours, or set one up in your account."}
 	}
 	return Eligibility{Type: "none"}
 }
