@@ -27,6 +27,10 @@ type Caller struct {
 	Workspace    WorkspaceGrant
 
 	Client Client
+
+	// Rule is what let the request in. Rights can be taken while it waits for
+	// its turn, so whoever changes a tenant then asks the rule again.
+	Rule Rule
 }
 
 // Session is the browser session of a request. Without one its ID is zero.

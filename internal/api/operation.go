@@ -123,6 +123,7 @@ func (e *endpoint) admit(x *exchange, in reflect.Value) (err error) {
 	if err := rule.Decide(x.caller); err != nil {
 		return err
 	}
+	x.caller.Rule = rule
 	if rule.Member() != "" {
 		return malformed
 	}

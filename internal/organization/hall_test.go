@@ -25,6 +25,8 @@ type hall struct {
 	d  *deployment.Deployment
 	// rules are what the operations declare, by operation id.
 	rules map[string]access.Rule
+	// meanwhile happens once a request is let in, and before its use case.
+	meanwhile func()
 }
 
 // eachHall runs a test in a fresh deployment on each engine.
@@ -40,7 +42,7 @@ func newHall(t testing.TB, db *database.DB) *hall {
 	deployments := deployment.NewService(db, deployment.Staging, "http://localhost:8080", key)
 	d, err := deployments.Ensure(context.Background(), "Test")
 	must(t, err)
-	h := &hall{t: t, db: db, s: NewService(db, deployments, nil, nil, key, Limits{}), d: d, rules: map[string]access.Rule{}}
+	h := &hall{t: t, db: db, s: NewService(db, deployments, nil, nil, key, Limits{}), d: d, rules: map[string]access.Rule{}, meanwhile: func() {}}
 	for _, op := range h.s.Operations() {
 		h.rules[op.ID] = op.Access
 	}
@@ -146,6 +148,8 @@ func call[In, Out any](h *hall, operation string, p someone, tenant access.Tenan
 	if err := rule.Decide(caller); err != nil {
 		return out, err
 	}
+	caller.Rule = rule
+	h.meanwhile()
 	return useCase(access.WithCaller(context.Background(), caller), in)
 }
 

@@ -139,6 +139,7 @@ func (w *world) in(organization id.Organization, c *access.Caller) context.Conte
 	var err error
 	request.Organization, err = grantOf(w.t.Context(), w.service.queries, organization, c.User)
 	noError(w.t, err)
+	request.Rule = access.Invitations()
 	return access.WithCaller(w.t.Context(), &request)
 }
 

@@ -122,6 +122,9 @@ type memberInput struct {
 // removeMember ends somebody's membership.
 func (s *Service) removeMember(ctx context.Context, in memberInput) (done, error) {
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		if _, err := turn(ctx, New(tx), in.OrganizationID); err != nil {
+			return err
+		}
 		return s.endMembership(ctx, tx, in.OrganizationID, in.MemberID)
 	})
 	return done{err == nil}, err
@@ -174,7 +177,7 @@ func (s *Service) changeRole(ctx context.Context, in memberRoleInput, change fun
 	caller := access.CallerOf(ctx)
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		if _, err := lockOrganization(ctx, q, caller.Deployment, in.OrganizationID); err != nil {
+		if _, err := turn(ctx, q, in.OrganizationID); err != nil {
 			return err
 		}
 		m, held, err := findMember(ctx, q, in.OrganizationID, in.MemberID)

@@ -6,7 +6,7 @@
 //
 // Whatever changes who is in an organization, or what they hold, updates the
 // organization's row in the same transaction before it looks: such
-// transactions take turns.
+// transactions take turns, and what the caller holds counts as it is then.
 package organization
 
 import (
@@ -105,6 +105,25 @@ func findOrganization(ctx context.Context, q *Queries, d id.Deployment, organiza
 func lockOrganization(ctx context.Context, q *Queries, d id.Deployment, organization id.Organization) (Organization, error) {
 	row, err := q.TakeTurn(ctx, TakeTurnParams{ID: organization, DeploymentID: d})
 	return database.OrNotFound(row, err, ErrNotFound)
+}
+
+// turn is lockOrganization for a caller who is about to change something there,
+// and asks once more whether they may: what they hold can have been taken from
+// them since the request was let in. The caller has it as it is now, and it
+// stays like that until the transaction ends.
+func turn(ctx context.Context, q *Queries, organization id.Organization) (Organization, error) {
+	caller := access.CallerOf(ctx)
+	org, err := lockOrganization(ctx, q, caller.Deployment, organization)
+	if err != nil {
+		return org, err
+	}
+	now, err := powerOf(ctx, q, org.ID, caller.Workspace.ID, caller.User)
+	if err != nil {
+		return org, err
+	}
+	now.Organization.Demands, now.Workspace.Demands = caller.Organization.Demands, caller.Workspace.Demands
+	caller.Organization, caller.Workspace = now.Organization, now.Workspace
+	return org, caller.Rule.Decide(caller)
 }
 
 // someRoles is a default role as a list, empty when the deployment names none.

@@ -131,7 +131,6 @@ type organizationInput struct {
 // deleteOrganization ends the organization and everything in it. The rows stay
 // for the record.
 func (s *Service) deleteOrganization(ctx context.Context, in organizationInput) (done, error) {
-	caller := access.CallerOf(ctx)
 	b2b, err := s.settings(ctx)
 	if err != nil {
 		return done{}, err
@@ -140,7 +139,7 @@ func (s *Service) deleteOrganization(ctx context.Context, in organizationInput) 
 		return done{}, ErrDeletionOff
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
-		org, err := lockOrganization(ctx, New(tx), caller.Deployment, in.OrganizationID)
+		org, err := turn(ctx, New(tx), in.OrganizationID)
 		if err != nil {
 			return err
 		}
@@ -186,6 +185,9 @@ func closeOrganization(ctx context.Context, tx *database.Tx, org Organization) e
 func (s *Service) leaveOrganization(ctx context.Context, in organizationInput) (done, error) {
 	caller := access.CallerOf(ctx)
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
+		if _, err := turn(ctx, New(tx), in.OrganizationID); err != nil {
+			return err
+		}
 		return s.endMembership(ctx, tx, in.OrganizationID, caller.Organization.Membership)
 	})
 	return done{err == nil}, err

@@ -36,7 +36,7 @@ func (s *Service) updateOrganization(ctx context.Context, in updateOrganizationI
 		return out, err
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
-		before, err := lockOrganization(ctx, New(tx), d.ID, in.OrganizationID)
+		before, err := turn(ctx, New(tx), in.OrganizationID)
 		if err != nil {
 			return err
 		}

@@ -42,13 +42,13 @@ func (s *Service) createRole(ctx context.Context, in createRoleInput) (out RoleV
 	if err != nil {
 		return out, err
 	}
-	if !caller.Organization.Permissions.Cover(permissions) {
-		return out, ErrCeiling
-	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		if _, err := lockOrganization(ctx, q, caller.Deployment, in.OrganizationID); err != nil {
+		if _, err := turn(ctx, q, in.OrganizationID); err != nil {
 			return err
+		}
+		if !caller.Organization.Permissions.Cover(permissions) {
+			return ErrCeiling
 		}
 		visible, err := q.RolesOf(ctx, RolesOfParams{DeploymentID: caller.Deployment, OrganizationID: int64(in.OrganizationID)})
 		if err != nil {
@@ -92,7 +92,7 @@ func (s *Service) deleteRole(ctx context.Context, in roleInput) (done, error) {
 	caller := access.CallerOf(ctx)
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		if _, err := lockOrganization(ctx, q, caller.Deployment, in.OrganizationID); err != nil {
+		if _, err := turn(ctx, q, in.OrganizationID); err != nil {
 			return err
 		}
 		role, err := findRole(ctx, q, in.OrganizationID, in.RoleID)

@@ -73,10 +73,10 @@ func findWorkspaceMember(ctx context.Context, q *Queries, at access.WorkspaceGra
 // those who hold what they hold.
 func (s *Service) endWorkspaceMembership(ctx context.Context, tx *database.Tx, member id.WorkspaceMembership) error {
 	caller, q := access.CallerOf(ctx), New(tx)
-	at := caller.Workspace
-	if _, err := lockOrganization(ctx, q, caller.Deployment, at.Organization); err != nil {
+	if _, err := turn(ctx, q, caller.Workspace.Organization); err != nil {
 		return err
 	}
+	at := caller.Workspace
 	m, roles, err := findWorkspaceMember(ctx, q, at, member)
 	if err != nil {
 		return err

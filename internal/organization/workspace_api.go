@@ -46,7 +46,7 @@ func (s *Service) createWorkspace(ctx context.Context, in createWorkspaceInput) 
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		org, err := lockOrganization(ctx, q, caller.Deployment, in.Body.OrganizationID)
+		org, err := turn(ctx, q, in.Body.OrganizationID)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (s *Service) deleteWorkspace(ctx context.Context, in workspaceInput) (done,
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		org, err := lockOrganization(ctx, q, caller.Deployment, caller.Workspace.Organization)
+		org, err := turn(ctx, q, caller.Workspace.Organization)
 		if err != nil {
 			return err
 		}

@@ -122,12 +122,12 @@ func (s *Service) removeWorkspaceMemberRole(ctx context.Context, in workspaceMem
 // none, when nothing changed.
 func (s *Service) changeWorkspaceRole(ctx context.Context, in workspaceMemberRoleInput, change func(tx *database.Tx, m WorkspaceMembership, role WorkspaceRole) (string, error)) (out changedWorkspaceMember, err error) {
 	caller := access.CallerOf(ctx)
-	at := caller.Workspace
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		if _, err := lockOrganization(ctx, q, caller.Deployment, at.Organization); err != nil {
+		if _, err := turn(ctx, q, caller.Workspace.Organization); err != nil {
 			return err
 		}
+		at := caller.Workspace
 		m, held, err := findWorkspaceMember(ctx, q, at, in.MemberID)
 		if err != nil {
 			return err

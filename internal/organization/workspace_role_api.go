@@ -42,13 +42,13 @@ func (s *Service) createWorkspaceRole(ctx context.Context, in createWorkspaceRol
 	if err != nil {
 		return out, err
 	}
-	if !caller.Workspace.Permissions.Cover(permissions) {
-		return out, ErrCeiling
-	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		if _, err := lockOrganization(ctx, q, caller.Deployment, caller.Workspace.Organization); err != nil {
+		if _, err := turn(ctx, q, caller.Workspace.Organization); err != nil {
 			return err
+		}
+		if !caller.Workspace.Permissions.Cover(permissions) {
+			return ErrCeiling
 		}
 		if _, err := findWorkspace(ctx, q, caller.Workspace.Organization, in.WorkspaceID); err != nil {
 			return err
@@ -93,12 +93,12 @@ type deletedRole struct {
 // deleteWorkspaceRole ends a role of the workspace that nobody holds.
 func (s *Service) deleteWorkspaceRole(ctx context.Context, in workspaceRoleInput) (deletedRole, error) {
 	caller := access.CallerOf(ctx)
-	at := caller.Workspace
 	err := s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		if _, err := lockOrganization(ctx, q, caller.Deployment, at.Organization); err != nil {
+		if _, err := turn(ctx, q, caller.Workspace.Organization); err != nil {
 			return err
 		}
+		at := caller.Workspace
 		role, err := findWorkspaceRole(ctx, q, at.ID, in.RoleID)
 		switch {
 		case err != nil:

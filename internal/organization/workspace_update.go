@@ -45,7 +45,7 @@ func (s *Service) updateWorkspace(ctx context.Context, in updateWorkspaceInput) 
 	}
 	err = s.db.InTx(ctx, func(tx *database.Tx) error {
 		q := New(tx)
-		if _, err := lockOrganization(ctx, q, d.ID, at.Organization); err != nil {
+		if _, err := turn(ctx, q, at.Organization); err != nil {
 			return err
 		}
 		before, err := findWorkspace(ctx, q, at.Organization, in.WorkspaceID)
