@@ -42,7 +42,7 @@ func (s *Service) Operations() []api.Operation {
 			Route:   "POST /me/profile-picture",
 			Summary: "Give oneself a picture. It is cut to a square and kept in two sizes.",
 			Access:  access.SignedIn(),
-			Errors:  []*fault.Error{picture.ErrNotPicture, picture.ErrTooManyBytes, picture.ErrTooManyPixels, ErrTooManyTries},
+			Errors:  []*fault.Error{picture.ErrNotPicture, picture.ErrTooManyBytes, picture.ErrTooManyPixels, picture.ErrBusy, ErrTooManyTries},
 			Handle:  api.Handle(s.uploadPicture),
 		},
 		{

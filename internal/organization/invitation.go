@@ -7,6 +7,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/platform/clock"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
+	"github.com/guildhall-id/guildhall/internal/platform/limit"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
@@ -28,10 +29,12 @@ const (
 // invitationLife is how long an invitation can be accepted after it was sent.
 const invitationLife = 10 * 24 * time.Hour
 
-// Limits keep invitations from becoming a weapon; 0 is no limit.
+// Limits keep invitations from becoming a weapon, and pictures from keeping the
+// machine busy; 0 is no limit.
 type Limits struct {
-	InvitationsPerHour int64 // of one organization
-	ResendsPerHour     int64 // of one invitation
+	InvitationsPerHour int64      // of one organization
+	ResendsPerHour     int64      // of one invitation
+	Pictures           limit.Rate // that one person sends for organizations and workspaces
 }
 
 // What stands in the way of an invitation's secret, whoever presents it.

@@ -6,7 +6,6 @@ import (
 	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
-	"github.com/guildhall-id/guildhall/internal/picture"
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
 
@@ -37,7 +36,7 @@ func (s *Service) organizationOperations() []api.Operation {
 			Route:   "POST /organizations",
 			Summary: "Create an organization, with the caller as its first administrator.",
 			Access:  access.SignedIn(),
-			Errors:  []*fault.Error{ErrNameInvalid, ErrCreationOff, ErrTooManyJoined, ErrTooManyCreated, picture.ErrNotPicture, picture.ErrTooManyBytes},
+			Errors:  append([]*fault.Error{ErrNameInvalid, ErrCreationOff, ErrTooManyJoined, ErrTooManyCreated}, refusedPictures...),
 			Handle:  inOrganizations(s, s.createOrganization),
 		},
 		{
@@ -45,7 +44,7 @@ func (s *Service) organizationOperations() []api.Operation {
 			Route:   "POST /organizations/{id}/update",
 			Summary: "Change the name, description, picture and restrictions of an organization. What is not sent stays.",
 			Access:  access.InOrganization(access.OrganizationManage),
-			Errors:  []*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrWorkspaceNotFound, ErrCeiling, ErrLockedOut, picture.ErrNotPicture, picture.ErrTooManyBytes},
+			Errors:  append([]*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrWorkspaceNotFound, ErrCeiling, ErrLockedOut}, refusedPictures...),
 			Handle:  inOrganizations(s, s.updateOrganization),
 		},
 		{
@@ -140,7 +139,7 @@ func (s *Service) workspaceOperations() []api.Operation {
 			Route:   "POST /workspaces",
 			Summary: "Create a workspace in an organization, with the caller as its first administrator.",
 			Access:  access.InOrganization().NamedBy("organization_id"),
-			Errors:  []*fault.Error{ErrNameInvalid, ErrTooManyWorkspaces, picture.ErrNotPicture, picture.ErrTooManyBytes},
+			Errors:  append([]*fault.Error{ErrNameInvalid, ErrTooManyWorkspaces}, refusedPictures...),
 			Handle:  inWorkspaces(s, s.createWorkspace),
 		},
 		{
@@ -148,7 +147,7 @@ func (s *Service) workspaceOperations() []api.Operation {
 			Route:   "POST /workspaces/{id}/update",
 			Summary: "Change the name, description, picture and restrictions of a workspace. What is not sent stays.",
 			Access:  access.InWorkspace(access.WorkspaceManage),
-			Errors:  []*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrLockedOut, picture.ErrNotPicture, picture.ErrTooManyBytes},
+			Errors:  append([]*fault.Error{ErrNameInvalid, access.ErrNetworkInvalid, ErrTooManyNetworks, ErrLockedOut}, refusedPictures...),
 			Handle:  inWorkspaces(s, s.updateWorkspace),
 		},
 		{

@@ -21,6 +21,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/platform/mail"
 	"github.com/guildhall-id/guildhall/internal/platform/secret"
+	"github.com/guildhall-id/guildhall/internal/platform/throttle"
 	"github.com/guildhall-id/guildhall/internal/session"
 )
 
@@ -43,6 +44,7 @@ type Service struct {
 	secrets     invitationSecrets
 	limits      Limits
 	studio      *picture.Studio
+	pictures    *throttle.Limiter
 }
 
 // NewService serves the organizations of db. Invitations are mailed through
@@ -51,6 +53,7 @@ func NewService(db *database.DB, deployments *deployment.Service, sessions *sess
 	return &Service{
 		db: db, queries: New(db), deployments: deployments, sessions: sessions,
 		outbox: outbox, secrets: newInvitationSecrets(key), limits: limits, studio: picture.NewStudio(),
+		pictures: throttle.NewLimiter(db, key, "pictures", limits.Pictures),
 	}
 }
 

@@ -3,12 +3,22 @@ package organization
 import (
 	"context"
 
+	"github.com/guildhall-id/guildhall/internal/access"
 	"github.com/guildhall-id/guildhall/internal/api"
 	"github.com/guildhall-id/guildhall/internal/deployment"
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/picture"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
 )
+
+// ErrTooManyPictures asks a person to wait.
+var ErrTooManyPictures = fault.New(fault.TooMany, "RATE_LIMITED", "You have sent many pictures. Wait a while and try again.")
+
+// refusedPictures are what stands in the way of a picture.
+var refusedPictures = []*fault.Error{
+	picture.ErrNotPicture, picture.ErrTooManyBytes, picture.ErrTooManyPixels, picture.ErrBusy, ErrTooManyPictures,
+}
 
 // Studio is where pictures are developed, one at a time for the whole program.
 func (s *Service) Studio() *picture.Studio { return s.studio }
@@ -25,6 +35,15 @@ type portrait struct {
 func (s *Service) develop(ctx context.Context, upload *api.File, remove bool) (portrait, error) {
 	if upload == nil {
 		return portrait{remove: remove}, nil
+	}
+	if s.limits.Pictures.Count > 0 {
+		wait, err := s.pictures.Allow(ctx, access.CallerOf(ctx).User.String())
+		if err != nil {
+			return portrait{}, err
+		}
+		if wait > 0 {
+			return portrait{}, ErrTooManyPictures.After(wait)
+		}
 	}
 	developed, err := s.studio.Develop(ctx, upload.Content)
 	return portrait{developed: &developed}, err

@@ -12,6 +12,8 @@ import (
 	"image/jpeg"
 	"image/png"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/bep/imagemeta"
 	"golang.org/x/image/draw"
@@ -27,6 +29,7 @@ var (
 	ErrNotPicture    = fault.New(fault.Invalid, "BAD_REQUEST_BODY", "This is no picture that we can read. Send a PNG, JPEG, GIF or WebP file.")
 	ErrTooManyBytes  = fault.New(fault.TooLarge, "BODY_TOO_LARGE", "This picture is larger than 2 MB. Send a smaller one.")
 	ErrTooManyPixels = fault.New(fault.TooLarge, "BODY_TOO_LARGE", "This picture has more than 25 million pixels. Send a smaller one.")
+	ErrBusy          = fault.New(fault.TooMany, "RATE_LIMITED", "Many pictures are being made right now. Try again in a few seconds.").After(10 * time.Second)
 )
 
 // What is accepted, and the two sizes that are kept: squares of so many pixels.
@@ -36,6 +39,9 @@ const (
 	smallSide  = 128
 	largeSide  = 512
 )
+
+// queue is how many uploads may wait: each is kept in memory meanwhile.
+const queue = 16
 
 // Picture is an upload in the two sizes.
 type Picture struct {
@@ -67,14 +73,32 @@ func formatOf(content []byte) (format, bool) {
 }
 
 // Studio decodes one upload at a time: a picture takes many times the memory
-// of its file.
-type Studio struct{ free chan struct{} }
+// of its file. A bounded number of others may wait.
+type Studio struct {
+	free    chan struct{}
+	waiting atomic.Int64
+}
 
 // NewStudio is a studio with one place.
-func NewStudio() *Studio { return &Studio{make(chan struct{}, 1)} }
+func NewStudio() *Studio { return &Studio{free: make(chan struct{}, 1)} }
+
+// enter waits for the place, or refuses with ErrBusy when many wait already.
+// Who has got in calls leave.
+func (s *Studio) enter(ctx context.Context) (leave func(), err error) {
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > queue {
+		return nil, ErrBusy
+	}
+	select {
+	case s.free <- struct{}{}:
+		return func() { <-s.free }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 // Develop makes the two sizes of an upload, cut to a square around its middle.
-// It refuses with ErrNotPicture, ErrTooManyBytes or ErrTooManyPixels.
+// It refuses with ErrNotPicture, ErrTooManyBytes, ErrTooManyPixels or ErrBusy.
 func (s *Studio) Develop(ctx context.Context, content []byte) (p Picture, err error) {
 	if len(content) > mostBytes {
 		return p, ErrTooManyBytes
@@ -90,12 +114,11 @@ func (s *Studio) Develop(ctx context.Context, content []byte) (p Picture, err er
 	if int64(size.Width)*int64(size.Height) > mostPixels {
 		return p, ErrTooManyPixels
 	}
-	select {
-	case s.free <- struct{}{}:
-		defer func() { <-s.free }()
-	case <-ctx.Done():
-		return p, ctx.Err()
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return p, err
 	}
+	defer leave()
 	original, err := f.decode(content)
 	if err != nil || original.Bounds().Empty() {
 		return p, ErrNotPicture

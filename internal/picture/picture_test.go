@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"image"
@@ -9,6 +10,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -104,6 +106,39 @@ func TestDevelop(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// S17 for pictures: those who wait are few, and whoever gives up makes room.
+func TestQueueIsBounded(t *testing.T) {
+	s := NewStudio()
+	leave, err := s.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting, giveUp := context.WithCancel(t.Context())
+	results := make(chan error)
+	for range queue {
+		go func() {
+			_, err := s.Develop(waiting, file(t, "png", drawing(1, 1, color.White)))
+			results <- err
+		}()
+	}
+	for s.waiting.Load() < queue {
+		runtime.Gosched()
+	}
+	if _, err := s.Develop(t.Context(), file(t, "png", drawing(1, 1, color.White))); !errors.Is(err, ErrBusy) {
+		t.Errorf("one too many: got %v, want %v", err, ErrBusy)
+	}
+	giveUp()
+	for range queue {
+		if err := <-results; !errors.Is(err, context.Canceled) {
+			t.Errorf("who gave up: %v", err)
+		}
+	}
+	leave()
+	if _, err := s.Develop(t.Context(), file(t, "png", drawing(1, 1, color.White))); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -27,8 +27,10 @@ type limits struct {
 func limitsOf(profile string) limits {
 	if profile == config.Production {
 		return limits{
-			mail:        mail.StrictLimits,
-			invitations: organization.Limits{InvitationsPerHour: 250, ResendsPerHour: 5},
+			mail: mail.StrictLimits,
+			invitations: organization.Limits{
+				InvitationsPerHour: 250, ResendsPerHour: 5, Pictures: limit.Rate{Count: 60, Per: time.Hour, Burst: 20},
+			},
 			signIn: signin.Limits{
 				PerClient:  limit.Rate{Count: 10, Per: time.Minute},
 				PerStart:   limit.Rate{Count: 60, Per: time.Minute},
