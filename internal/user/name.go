@@ -57,7 +57,8 @@ func SearchText(first, last, username string, email Email) string {
 	return Fold(strings.Join([]string{first, last, username, string(email)}, " "))
 }
 
-// Fold is the form in which text is searched: lower case, single spaces.
+// Fold is the form in which text is searched: one case, single spaces. By way of
+// upper case, letters with two lower-case forms have one: σ and ς.
 func Fold(s string) string {
-	return strings.Join(strings.Fields(strings.ToLower(s)), " ")
+	return strings.Join(strings.Fields(strings.ToLower(strings.ToUpper(s))), " ")
 }

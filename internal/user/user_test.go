@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
 
 	xargon2 "golang.org/x/crypto/argon2"
 
@@ -111,6 +112,25 @@ func TestParseName(t *testing.T) {
 		if got, err := ParseName(name); err == nil {
 			t.Errorf("ParseName(%q) = %q, want a refusal", name, got)
 		}
+	}
+}
+
+// Whoever searches in any case finds: the letters that Unicode holds for cases of
+// one have one form, which stays as it is.
+func TestFold(t *testing.T) {
+	for r := range unicode.MaxRune {
+		folded := Fold(string(r))
+		if Fold(folded) != folded {
+			t.Errorf("%q is %q, and that %q", r, folded, Fold(folded))
+		}
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			if got := Fold(string(other)); got != folded {
+				t.Errorf("%q is %q, %q is %q", r, folded, other, got)
+			}
+		}
+	}
+	if got := Fold("  Νίκος\tPAPAS "); got != Fold("ΝΊΚΟΣ papas") {
+		t.Errorf("got %q", got)
 	}
 }
 
