@@ -118,6 +118,9 @@ func (s *Service) resendInvitation(ctx context.Context, in invitationInput) (Inv
 		if err != nil {
 			return err
 		}
+		if err := s.mayReturn(ctx, q, terms, &inv, tx.Now); err != nil {
+			return err
+		}
 		if inv.NeedsApprovalAt != 0 {
 			if !may.covers(terms.role.Permissions, terms.workspaceRole.Permissions) {
 				return ErrRoleAbove

@@ -154,6 +154,31 @@ func TestPromisedSeats(t *testing.T) {
 	})
 }
 
+// S7: an expired invitation that is sent again takes a place like a new one.
+func TestExpiredOnesComeBackWhereThereIsRoom(t *testing.T) {
+	eachWorld(t, Limits{}, func(t *testing.T, w *world) {
+		w.settings(func(s *deployment.Settings) { s.B2B.MaxAllowedOrgMembers = 2 })
+		resend := func(inv Invitation) error {
+			_, err := w.service.resendInvitation(w.as(w.owner), invitationInput{w.acme, inv.ID})
+			return err
+		}
+		old := w.invited("a@new.test")
+		noError(t, resend(old))
+		w.advance(invitationLife)
+		recent := w.invited("b@new.test")
+		equal(t, error(ErrSeatsPromised), resend(old))
+		noError(t, resend(recent)) // has its place
+		w.advance(invitationLife)
+		noError(t, resend(old))
+		equal(t, error(ErrSeatsPromised), resend(recent))
+
+		w.settings(func(s *deployment.Settings) { s.B2B.MaxAllowedOrgMembers = 0 })
+		w.advance(invitationLife)
+		w.member("a@new.test", access.Permissions{access.OrganizationMember}, nil)
+		equal(t, error(ErrMemberAlready), resend(old))
+	})
+}
+
 // TestRacingCreations: of 32 simultaneous invitations of one address, one is
 // made and the others are told so.
 func TestRacingCreations(t *testing.T) {

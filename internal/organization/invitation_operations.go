@@ -69,9 +69,12 @@ func (s *Service) sentInvitationOperations() []api.Operation {
 		{
 			ID: "ResendInvitation", Route: "POST /organizations/{id}/invitations/{invitationId}/resend",
 			Summary:     "Send a pending invitation again, with a new link and a new expiry.",
-			Description: "Whoever may give its roles approves in this way an invitation that needs approval, and becomes its inviter.",
+			Description: "Whoever may give its roles approves in this way an invitation that needs approval, and becomes its inviter. An expired one needs a seat, as a new one does.",
 			Access:      access.Invitations(),
-			Errors:      []*fault.Error{access.ErrForbidden, ErrRoleAbove, access.ErrNotFound, ErrInvitationAccepted, ErrInvitationEnded, ErrManyResends},
+			Errors: []*fault.Error{
+				access.ErrForbidden, ErrRoleAbove, access.ErrNotFound, ErrInvitationAccepted, ErrInvitationEnded, ErrManyResends,
+				ErrSeatsPromised, ErrMemberAlready, ErrManyInvitations,
+			},
 			Handle:      inOrganizations(s, s.resendInvitation),
 		},
 	}

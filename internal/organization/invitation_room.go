@@ -45,6 +45,19 @@ func (r *room) take(email string) error {
 	return nil
 }
 
+// mayReturn is nil unless the invitation has expired, and its place has been given
+// away since: what brings it back is a new promise.
+func (s *Service) mayReturn(ctx context.Context, q *Queries, t terms, inv *Invitation, now clock.Time) error {
+	if !inv.expired(now) {
+		return nil
+	}
+	r, err := s.roomFor(ctx, q, t, now, []string{inv.Email})
+	if err != nil {
+		return err
+	}
+	return r.take(inv.Email)
+}
+
 // roomFor reads the facts about the addresses. The organization's row has been
 // locked, so they hold until the transaction ends.
 func (s *Service) roomFor(ctx context.Context, q *Queries, t terms, now clock.Time, emails []string) (*room, error) {
