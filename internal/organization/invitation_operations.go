@@ -75,7 +75,7 @@ func (s *Service) sentInvitationOperations() []api.Operation {
 				access.ErrForbidden, ErrRoleAbove, access.ErrNotFound, ErrInvitationAccepted, ErrInvitationEnded, ErrManyResends,
 				ErrSeatsPromised, ErrMemberAlready, ErrManyInvitations,
 			},
-			Handle:      inOrganizations(s, s.resendInvitation),
+			Handle: inOrganizations(s, s.resendInvitation),
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,12 +45,16 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// lastSeen is when somebody was last seen, which their own reading changes where the
+// table takes minutes.
+var lastSeen = regexp.MustCompile(`"last_active_at":"[^"]*"`)
+
 // sameReadings compares what the neighbour reads with what they read before
 // the whole table ran.
 func sameReadings(t *testing.T, before, after map[string]string) {
 	t.Helper()
 	for path, was := range before {
-		if after[path] != was {
+		if lastSeen.ReplaceAllString(after[path], "") != lastSeen.ReplaceAllString(was, "") {
 			t.Errorf("GET %s of the neighbour was\n%s\nand is\n%s", path, was, after[path])
 		}
 	}
