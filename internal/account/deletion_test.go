@@ -2,6 +2,8 @@ package account
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/guildhall-id/guildhall/internal/id"
 	"github.com/guildhall-id/guildhall/internal/organization"
 	"github.com/guildhall-id/guildhall/internal/platform/database"
+	"github.com/guildhall-id/guildhall/internal/platform/fault"
 	"github.com/guildhall-id/guildhall/internal/user"
 )
 
@@ -99,7 +102,11 @@ func TestLastAdministratorStays(t *testing.T) {
 		ben := o.person("ben", o.hash)
 		ana, token := o.signIn(o.person("ana", o.hash))
 		org := o.company(ana.User, ben)
-		refuses(o.t, "the last administrator", o.deletes(ana, password), organization.ErrLastAdmin)
+		err := o.deletes(ana, password)
+		refuses(o.t, "the last administrator", err, organization.ErrLastAdmin)
+		if refusal := (*fault.Error)(nil); !errors.As(err, &refusal) || !strings.Contains(refusal.Message, `"Acme"`) {
+			o.t.Errorf("%v does not say of which organization", err)
+		}
 		if o.members(org) != 2 || o.whoHas(token) != ana.User || len(o.me(ana).EmailAddresses) != 1 {
 			o.t.Error("a refusal has left something behind")
 		}

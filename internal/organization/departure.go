@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/guildhall-id/guildhall/internal/access"
@@ -34,6 +35,9 @@ func (s *Service) LeaveAll(ctx context.Context, tx *database.Tx) error {
 			err = s.endMembership(ctx, tx, org.ID, row.Membership.ID)
 		} else {
 			err = closeOrganization(ctx, tx, org)
+		}
+		if err == error(ErrLastAdmin) { // not of a workspace, which is named
+			return ErrLastAdmin.With(fmt.Sprintf("You are the last administrator of %q. Make somebody else one first, or delete the organization.", org.Name))
 		}
 		if err != nil && !errors.Is(err, ErrMemberNotFound) { // removed meanwhile
 			return err
