@@ -143,10 +143,14 @@ func (s *Service) Check(ctx context.Context, tx *database.Tx, d *deployment.Depl
 }
 
 // Settle clears up after a second factor was removed: when none is left, the
-// person's backup codes end and their policy asks for none.
+// person's backup codes end, their policy asks for none, and no sign-in of
+// theirs counts as proven a second time.
 func Settle(ctx context.Context, tx *database.Tx, d *deployment.Deployment, person id.User) error {
 	has, err := whatHas(ctx, tx, person)
 	if err != nil || has.factor(d) {
+		return err
+	}
+	if err := session.ForgetSecondFactor(ctx, tx, person); err != nil {
 		return err
 	}
 	q := New(tx)

@@ -134,9 +134,18 @@ func (w *world) storyOfSecondFactor(t *testing.T) {
 	if got := bo.get(t, "/me/organization-memberships").text(t, "data.0.eligibility_restriction.type"); got != "mfa_required" {
 		t.Errorf("without a second factor: %s", got)
 	}
-	if a := bo.get(t, "/organizations/"+tn.organization+"/members"); a.code() != "ELIGIBILITY_RESTRICTED" {
+	members := "/organizations/" + tn.organization + "/members"
+	if a := bo.get(t, members); a.code() != "ELIGIBILITY_RESTRICTED" {
 		t.Errorf("without a second factor: %s", a.Raw)
 	}
+	passing := w.enrols(t, bo)
+	bo.get(t, members).must(t, http.StatusOK)
+	bo.post(t, "/me/authenticator/"+passing.id+"/delete").must(t, http.StatusOK)
+	if a := bo.get(t, members); a.code() != "ELIGIBILITY_RESTRICTED" {
+		t.Errorf("with a second factor that is gone: %s", a.Raw)
+	}
+	w.enrols(t, bo)
+	bo.get(t, members).must(t, http.StatusOK)
 }
 
 // tokenOf are the claims of somebody's session token.

@@ -32,6 +32,13 @@ func (s *Service) SecondFactor(ctx context.Context, tx *database.Tx, person id.U
 	return err
 }
 
+// ForgetSecondFactor is for whoever has removed a person's last second factor,
+// in the same transaction: no sign-in counts as proven by it any more, so that
+// where one is demanded, people without one are not let in.
+func ForgetSecondFactor(ctx context.Context, tx *database.Tx, person id.User) error {
+	return New(tx).ForgetSecondFactor(ctx, ForgetSecondFactorParams{UserID: person, Now: tx.Now})
+}
+
 // Enrolled is for whoever has verified a new second factor of the caller, in
 // the same transaction and with the caller's row locked. The sign-in counts as
 // proven by it; one that was held back for lack of it is free, with a new token.

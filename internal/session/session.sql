@@ -259,6 +259,10 @@ UPDATE signins SET second_factor = @second_factor, restricted_to = '', updated_a
 WHERE id = @id AND user_id = @user_id AND method <> @second_factor AND second_factor = '' AND ended_at IS NULL
 RETURNING id;
 
+-- name: ForgetSecondFactor :exec
+UPDATE signins SET second_factor = '', updated_at = @now
+WHERE user_id = @user_id AND second_factor <> '' AND ended_at IS NULL;
+
 -- name: EndAttemptsOfUser :exec
 -- What was begun with an earlier secret cannot be completed, not even by a
 -- transaction that began before this one, or by a slower clock.

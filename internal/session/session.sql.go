@@ -475,6 +475,21 @@ func (q *Queries) ForgetActiveSignIns(ctx context.Context, arg ForgetActiveSignI
 	return err
 }
 
+const forgetSecondFactor = `-- name: ForgetSecondFactor :exec
+UPDATE signins SET second_factor = '', updated_at = $1
+WHERE user_id = $2 AND second_factor <> '' AND ended_at IS NULL
+`
+
+type ForgetSecondFactorParams struct {
+	Now    clock.Time
+	UserID id.User
+}
+
+func (q *Queries) ForgetSecondFactor(ctx context.Context, arg ForgetSecondFactorParams) error {
+	_, err := q.db.Exec(ctx, forgetSecondFactor, arg.Now, arg.UserID)
+	return err
+}
+
 const hasNewerToken = `-- name: HasNewerToken :one
 SELECT EXISTS (
     SELECT 1 FROM session_tokens dead
