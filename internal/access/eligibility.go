@@ -39,9 +39,9 @@ func (c *Caller) Eligible(demands ...Demands) Eligibility {
 	}
 	switch {
 	case outside && unproven:
-		return Eligibility{"ip_and_mfa_required", "Your network is not allowed here, and a second factor is needed: sign in with yours, or set one up in your account."}
+		return Eligibility{"ip_and_mfa_required", "Your network is not allowed here: use one that is, or ask an administrator. A second factor is needed too: sign in with yours, or set one up in your account."}
 	case outside:
-		return Eligibility{"ip_not_allowed", "Your network is not allowed here."}
+		return Eligibility{"ip_not_allowed", "Your network is not allowed here: use one that is, or ask an administrator."}
 	case unproven:
 		return Eligibility{"mfa_required", "A second factor is needed here: sign in with yours, or set one up in your account."}
 	}

@@ -3,6 +3,7 @@ package access_test
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/guildhall-id/guildhall/internal/access"
@@ -33,6 +34,9 @@ func TestEligible(t *testing.T) {
 			got := c.Eligible(test.demands...)
 			if none := got.Type == "none"; got.Type != test.want || (got.Message == "") != none || (got.Err() == nil) != none {
 				t.Errorf("got %+v, want %s", got, test.want)
+			}
+			if strings.HasPrefix(got.Type, "ip_") && !strings.Contains(got.Message, "ask an administrator") {
+				t.Errorf("does not say what to do: %s", got.Message)
 			}
 		})
 	}
