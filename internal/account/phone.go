@@ -188,6 +188,9 @@ func (s *Service) verifyPhone(ctx context.Context, in verifyPhoneInput) (Message
 	}
 	var wrong *fault.Error
 	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
+		if err := factor.Guard(ctx, tx, d, caller); err != nil {
+			return err
+		}
 		claim, err := claimedPhone(ctx, q, me.ID, in.ID)
 		if err != nil {
 			return err
@@ -275,6 +278,9 @@ func (s *Service) deletePhone(ctx context.Context, in phoneInput) (Message, erro
 		return Message{}, err
 	}
 	err = s.secure(ctx, caller, d, func(tx *database.Tx, q *Queries, me User) error {
+		if err := factor.Guard(ctx, tx, d, caller); err != nil {
+			return err
+		}
 		row, err := q.Phone(ctx, PhoneParams{ID: in.ID, UserID: me.ID})
 		if row, err = database.OrNotFound(row, err, ErrPhoneNotFound); err != nil {
 			return err

@@ -341,6 +341,31 @@ func TestPhoneIsASecondFactor(t *testing.T) {
 	})
 }
 
+// Where a second factor is demanded, one sign-in without it does not get another
+// one, or rid of it.
+func TestPhonesOfWhoDidNotProveTheirs(t *testing.T) {
+	each(t, func(o *desk) {
+		o.set(withPhones)
+		o.set(func(s *deployment.Settings) { s.B2B.EnforceMFAPerOrgEnabled = true })
+		person := o.person("ana", o.hash)
+		before, _ := o.signIn(person)
+		here, _ := o.signIn(person)
+		careful := o.company(person)
+		number := o.provesPhone(here, mobile) // which proves the sign-in too
+		here.SecondFactor = true
+		theirs := o.claimsPhone(before, another)
+		must(o.t, o.sendsCode(before, theirs))
+		must(o.t, o.db.InTx(o.t.Context(), func(tx *database.Tx) error {
+			_, err := tx.Exec(o.t.Context(), `UPDATE organizations SET enforce_mfa = $1 WHERE id = $2`, true, careful)
+			return err
+		}))
+		refuses(o.t, "another number", o.enterPhone(before, theirs, o.phoneCode(theirs)), factor.ErrUnproven)
+		refuses(o.t, "the end of the number", o.giveUpPhone(before, number), factor.ErrUnproven)
+		must(o.t, o.enterPhone(here, theirs, o.phoneCode(theirs)))
+		must(o.t, o.giveUpPhone(here, theirs))
+	})
+}
+
 // A sign-in that is held back for lack of a second factor is free once a number
 // is verified.
 func TestPhoneFreesAHeldBackSignIn(t *testing.T) {

@@ -114,7 +114,11 @@ func (has EnrolledRow) authenticator(d *deployment.Deployment) bool {
 }
 
 func (has EnrolledRow) factor(d *deployment.Deployment) bool {
-	return has.authenticator(d) || has.HasPhone && d.Settings.Auth.FactorsEnabled.PhoneOTP
+	return has.authenticator(d) || has.phone(d)
+}
+
+func (has EnrolledRow) phone(d *deployment.Deployment) bool {
+	return has.HasPhone && d.Settings.Auth.FactorsEnabled.PhoneOTP
 }
 
 // Check uses up a code of a person, and says by which of their methods it was
@@ -219,6 +223,9 @@ func (s *Service) change(ctx context.Context, f func(tx *database.Tx, d *deploym
 		}
 		me, err := New(tx).LockPerson(ctx, LockPersonParams{ID: caller.User, DeploymentID: d.ID})
 		if me, err = database.OrNotFound(me, err, access.ErrUnauthenticated); err != nil {
+			return err
+		}
+		if err := Guard(ctx, tx, d, caller); err != nil {
 			return err
 		}
 		return f(tx, d, me)

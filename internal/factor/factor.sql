@@ -75,3 +75,17 @@ RETURNING used;
 
 -- name: DropBackupCodes :exec
 DELETE FROM user_backup_codes WHERE user_id = @user_id;
+
+-- name: DemandsSecondFactor :one
+-- Whether an organization or workspace that a person is in asks for one.
+SELECT EXISTS (
+    SELECT 1 FROM organization_memberships om JOIN organizations o ON o.id = om.organization_id
+    WHERE om.user_id = @user_id AND om.ended_at IS NULL AND o.enforce_mfa AND @organizations::boolean
+    UNION ALL
+    SELECT 1 FROM workspace_memberships wm JOIN workspaces w ON w.id = wm.workspace_id
+    WHERE wm.user_id = @user_id AND wm.ended_at IS NULL AND w.enforce_mfa AND @workspaces::boolean
+);
+
+-- name: FirstFactor :one
+-- What a sign-in of a person began with.
+SELECT method FROM signins WHERE id = @id AND user_id = @user_id;

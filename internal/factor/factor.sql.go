@@ -23,6 +23,30 @@ func (q *Queries) BackupCodes(ctx context.Context, userID id.User) ([]byte, erro
 	return hashes, err
 }
 
+const demandsSecondFactor = `-- name: DemandsSecondFactor :one
+SELECT EXISTS (
+    SELECT 1 FROM organization_memberships om JOIN organizations o ON o.id = om.organization_id
+    WHERE om.user_id = $1 AND om.ended_at IS NULL AND o.enforce_mfa AND $2::boolean
+    UNION ALL
+    SELECT 1 FROM workspace_memberships wm JOIN workspaces w ON w.id = wm.workspace_id
+    WHERE wm.user_id = $1 AND wm.ended_at IS NULL AND w.enforce_mfa AND $3::boolean
+)
+`
+
+type DemandsSecondFactorParams struct {
+	UserID        id.User
+	Organizations bool
+	Workspaces    bool
+}
+
+// Whether an organization or workspace that a person is in asks for one.
+func (q *Queries) DemandsSecondFactor(ctx context.Context, arg DemandsSecondFactorParams) (bool, error) {
+	row := q.db.QueryRow(ctx, demandsSecondFactor, arg.UserID, arg.Organizations, arg.Workspaces)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const dropBackupCodes = `-- name: DropBackupCodes :exec
 DELETE FROM user_backup_codes WHERE user_id = $1
 `
@@ -107,6 +131,23 @@ func (q *Queries) Enrolled(ctx context.Context, arg EnrolledParams) (EnrolledRow
 		&i.HasUnusedCode,
 	)
 	return i, err
+}
+
+const firstFactor = `-- name: FirstFactor :one
+SELECT method FROM signins WHERE id = $1 AND user_id = $2
+`
+
+type FirstFactorParams struct {
+	ID     id.SignIn
+	UserID id.User
+}
+
+// What a sign-in of a person began with.
+func (q *Queries) FirstFactor(ctx context.Context, arg FirstFactorParams) (string, error) {
+	row := q.db.QueryRow(ctx, firstFactor, arg.ID, arg.UserID)
+	var method string
+	err := row.Scan(&method)
+	return method, err
 }
 
 const insertAuthenticator = `-- name: InsertAuthenticator :exec

@@ -200,3 +200,48 @@ func TestDemandedSecondFactor(t *testing.T) {
 		})
 	}
 }
+
+// A sign-in from before a second factor was set up, or was demanded, does not
+// replace it by another one to get in with.
+func TestSignInsFromBefore(t *testing.T) {
+	for _, dialect := range databasetest.Dialects() {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			w := &world{secrets: &secrets{}}
+			w.Server, w.log = newServer(t, dialect, offerAll(t))
+			w.documents = readDescriptions(t, w.API)
+			w.during(t, func(to *deployment.Settings) {
+				to.B2B.EnforceMFAPerOrgEnabled = true
+				to.Auth.SecondFactorPolicy = "none"
+			})
+			ana, bo, cy := w.person(t, "Ana Admin"), w.person(t, "Bo Member"), w.person(t, "Cy Member")
+			tn := w.tenant(t, ana, "Careful")
+			in := "/organizations/" + tn.organization
+			tn.join(t, bo, post{organization: memberRole})
+			tn.join(t, cy, post{organization: memberRole})
+			thief := w.signIn(t, bo)
+			app := w.enrols(t, bo)
+			w.enrols(t, ana)
+			later := w.signIn(t, bo) // nobody asks for a second factor yet
+			ana.post(t, in+"/update", "enforce_mfa", "true").must(t, http.StatusOK)
+			bo.get(t, in+"/members").must(t, http.StatusOK)
+			for name, who := range map[string]*person{"before there was one": thief, "before it was demanded": later} {
+				for _, a := range []answer{
+					who.post(t, "/me/authenticator"), who.post(t, "/me/authenticator/"+app.id+"/delete"),
+					who.post(t, "/me/backup-codes"), who.post(t, "/me/backup-codes/regenerate"),
+				} {
+					if a.code() != "FRESH_SIGN_IN_REQUIRED" {
+						t.Errorf("%s: %s", name, a.Raw)
+					}
+				}
+				if a := who.get(t, in+"/members"); a.code() != "ELIGIBILITY_RESTRICTED" {
+					t.Errorf("%s: %s", name, a.Raw)
+				}
+			}
+			bo.post(t, "/me/backup-codes").must(t, http.StatusOK)
+			cy.get(t, in+"/members").must(t, http.StatusForbidden)
+			w.enrols(t, cy) // who has none may set one up
+			cy.get(t, in+"/members").must(t, http.StatusOK)
+		})
+	}
+}

@@ -66,16 +66,6 @@ SELECT u.first_name, u.last_name, u.username, u.username_key, u.password_hash, u
     EXISTS (SELECT 1 FROM user_phone_numbers p WHERE p.user_id = u.id AND p.ended_at IS NULL) AS has_phone
 FROM users u WHERE u.id = @id AND u.deployment_id = @deployment_id AND u.ended_at IS NULL FOR UPDATE;
 
--- name: DemandsSecondFactor :one
--- Whether an organization or workspace that a person is in asks for one.
-SELECT EXISTS (
-    SELECT 1 FROM organization_memberships om JOIN organizations o ON o.id = om.organization_id
-    WHERE om.user_id = @user_id AND om.ended_at IS NULL AND o.enforce_mfa AND @organizations::boolean
-    UNION ALL
-    SELECT 1 FROM workspace_memberships wm JOIN workspaces w ON w.id = wm.workspace_id
-    WHERE wm.user_id = @user_id AND wm.ended_at IS NULL AND w.enforce_mfa AND @workspaces::boolean
-);
-
 -- name: ClaimantOfEmail :one
 -- Who came first with an address that nobody has proven, and has proven none.
 SELECT u.id, u.password_hash, u.disabled_at FROM user_email_addresses e JOIN users u ON u.id = e.user_id

@@ -191,30 +191,6 @@ func (q *Queries) DeleteSignUpAttempts(ctx context.Context, before id.SignUpAtte
 	return err
 }
 
-const demandsSecondFactor = `-- name: DemandsSecondFactor :one
-SELECT EXISTS (
-    SELECT 1 FROM organization_memberships om JOIN organizations o ON o.id = om.organization_id
-    WHERE om.user_id = $1 AND om.ended_at IS NULL AND o.enforce_mfa AND $2::boolean
-    UNION ALL
-    SELECT 1 FROM workspace_memberships wm JOIN workspaces w ON w.id = wm.workspace_id
-    WHERE wm.user_id = $1 AND wm.ended_at IS NULL AND w.enforce_mfa AND $3::boolean
-)
-`
-
-type DemandsSecondFactorParams struct {
-	UserID        id.User
-	Organizations bool
-	Workspaces    bool
-}
-
-// Whether an organization or workspace that a person is in asks for one.
-func (q *Queries) DemandsSecondFactor(ctx context.Context, arg DemandsSecondFactorParams) (bool, error) {
-	row := q.db.QueryRow(ctx, demandsSecondFactor, arg.UserID, arg.Organizations, arg.Workspaces)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const extendAttempts = `-- name: ExtendAttempts :exec
 UPDATE sessions SET attempts_end_at = $1, updated_at = $2 WHERE id = $3
 `

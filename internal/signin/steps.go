@@ -78,7 +78,7 @@ func (s *Service) standing(ctx context.Context, tx *database.Tx, d *deployment.D
 		missing:  missing(auth, person),
 	}
 	if !st.asked {
-		st.asked, err = demanded(ctx, tx, &d.Settings.B2B, a.UserID)
+		st.asked, err = factor.Demanded(ctx, tx, d, a.UserID)
 		if err != nil {
 			return standing{}, err
 		}
@@ -87,18 +87,6 @@ func (s *Service) standing(ctx context.Context, tx *database.Tx, d *deployment.D
 		st.methods, err = s.secondFactors(ctx, tx, d, a.UserID, a.Method)
 	}
 	return st, err
-}
-
-// demanded reports whether a tenant that a person is in demands a second factor
-// of those who act in it. Who did not prove theirs at the sign-in could set up
-// another one afterwards, and get in with that.
-func demanded(ctx context.Context, tx *database.Tx, b2b *deployment.B2BSettings, person id.User) (bool, error) {
-	if !b2b.EnforceMFAPerOrgEnabled && !b2b.EnforceMFAPerWorkspaceEnabled {
-		return false, nil
-	}
-	return New(tx).DemandsSecondFactor(ctx, DemandsSecondFactorParams{
-		UserID: person, Organizations: b2b.EnforceMFAPerOrgEnabled, Workspaces: b2b.EnforceMFAPerWorkspaceEnabled,
-	})
 }
 
 // personOf is a person, locked. It refuses those who have left or are disabled.
