@@ -84,6 +84,30 @@ func TestInviterMayNoLongerInvite(t *testing.T) {
 	})
 }
 
+// Whoever sends again what a colleague offered who has left answers for it, if
+// they may give it: nobody is refused first.
+func TestSendingForWhoHasLeft(t *testing.T) {
+	eachWorld(t, Limits{}, func(t *testing.T, w *world) {
+		inviter := w.member("inviter@acme.test", access.Permissions{access.OrganizationAdmin}, nil)
+		manager := w.member("manager@acme.test", access.Permissions{access.OrganizationManageMembers}, nil)
+		inv := w.invitedBy(inviter, "new@new.test", offer{Role: w.role(w.acme, access.OrganizationAdmin)})
+		resend := func(person id.User) {
+			_, err := w.service.resendInvitation(w.as(person), invitationInput{w.acme, inv.ID})
+			noError(t, err)
+		}
+		resend(w.owner)
+		equal(t, inviter, w.read(inv).InviterID) // who still answers for it
+		w.remove(inviter)
+		resend(manager)
+		equal(t, inviter, w.read(inv).InviterID) // who may not give that
+		resend(w.owner)
+		equal(t, w.owner, w.read(inv).InviterID)
+		a, err := w.accept(w.browser(w.person("new@new.test")), w.mailed(w.read(inv)))
+		noError(t, err)
+		equal(t, "joined", outcome(a))
+	})
+}
+
 // S5: a member keeps the roles of the organization that they have, so only those
 // in the workspace are the inviter's to give.
 func TestInviterOfAMemberIntoAWorkspace(t *testing.T) {

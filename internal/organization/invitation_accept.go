@@ -221,23 +221,24 @@ func (s *Service) acceptIn(ctx context.Context, tx *database.Tx, d *deployment.D
 // offers, and then marks it. A member already keeps the roles they have in the
 // organization, so only those in the workspace count.
 func (s *Service) hold(ctx context.Context, tx *database.Tx, t terms, inv Invitation, member bool) (bool, error) {
-	q := New(tx)
-	inviter, err := powerOf(ctx, q, inv.OrganizationID, inv.WorkspaceID, inv.InviterID)
-	if err != nil {
-		return false, err
-	}
-	given := t.role.Permissions
+	q, given := New(tx), t.role.Permissions
 	if member {
 		given = nil
 	}
-	if inviter.mayInvite() && inviter.covers(given, t.workspaceRole.Permissions) {
-		return false, nil
+	if able, err := inv.stillGiven(ctx, q, given, t.workspaceRole.Permissions); able || err != nil {
+		return false, err
 	}
 	n, err := q.HoldInvitation(ctx, HoldInvitationParams{ID: inv.ID, OrganizationID: inv.OrganizationID, Now: tx.Now})
 	if err != nil || n == 0 { // held before
 		return true, err
 	}
 	return true, event.Emit(ctx, tx, inv.event("organization.invitation.held"))
+}
+
+// stillGiven reports whether the inviter may still invite there, and give this.
+func (inv *Invitation) stillGiven(ctx context.Context, q *Queries, organization, workspace access.Permissions) (bool, error) {
+	inviter, err := powerOf(ctx, q, inv.OrganizationID, inv.WorkspaceID, inv.InviterID)
+	return inviter.mayInvite() && inviter.covers(organization, workspace), err
 }
 
 // end makes the pending invitation an accepted one, or returns ErrInvitationUsed

@@ -121,11 +121,8 @@ func (s *Service) resendInvitation(ctx context.Context, in invitationInput) (Inv
 		if err := s.mayReturn(ctx, q, terms, &inv, tx.Now); err != nil {
 			return err
 		}
-		if inv.NeedsApprovalAt != 0 {
-			if !may.covers(terms.role.Permissions, terms.workspaceRole.Permissions) {
-				return ErrRoleAbove
-			}
-			inv.InviterID = caller.User
+		if inv.InviterID, err = inv.sender(ctx, q, terms, may, caller.User); err != nil {
+			return err
 		}
 		row, err := q.ResendInvitation(ctx, ResendInvitationParams{
 			ID: inv.ID, OrganizationID: inv.OrganizationID, Generation: inv.Generation,
@@ -149,6 +146,24 @@ func (s *Service) resendInvitation(ctx context.Context, in invitationInput) (Inv
 		return InvitationView{}, err
 	}
 	return s.invitationView(ctx, inv)
+}
+
+// sender is who answers for an invitation that somebody sends again: whoever
+// made it, as long as they may still give what it offers, then whoever sends it,
+// if they may. One that was held already is sent by nobody else.
+func (inv *Invitation) sender(ctx context.Context, q *Queries, t terms, may power, person id.User) (id.User, error) {
+	covers := may.covers(t.role.Permissions, t.workspaceRole.Permissions)
+	if inv.NeedsApprovalAt != 0 {
+		if !covers {
+			return 0, ErrRoleAbove
+		}
+		return person, nil
+	}
+	able, err := inv.stillGiven(ctx, q, t.role.Permissions, t.workspaceRole.Permissions)
+	if able || !covers || err != nil {
+		return inv.InviterID, err
+	}
+	return person, nil
 }
 
 const resentEvent = "organization.invitation.resent"

@@ -69,7 +69,7 @@ func (s *Service) sentInvitationOperations() []api.Operation {
 		{
 			ID: "ResendInvitation", Route: "POST /organizations/{id}/invitations/{invitationId}/resend",
 			Summary:     "Send a pending invitation again, with a new link and a new expiry.",
-			Description: "Whoever may give its roles approves in this way an invitation that needs approval, and becomes its inviter. An expired one needs a seat, as a new one does.",
+			Description: "Whoever may give its roles approves in this way an invitation that needs approval, or whose inviter may no longer give them, and becomes its inviter. An expired one needs a seat, as a new one does.",
 			Access:      access.Invitations(),
 			Errors: []*fault.Error{
 				access.ErrForbidden, ErrRoleAbove, access.ErrNotFound, ErrInvitationAccepted, ErrInvitationEnded, ErrManyResends,
