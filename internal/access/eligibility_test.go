@@ -61,6 +61,18 @@ func TestRulesDemand(t *testing.T) {
 			t.Errorf("%s: %v", rule.EvenIneligible(), err)
 		}
 	}
+	overruling := access.InWorkspace(access.WorkspaceAdmin).Overruling()
+	if err := overruling.Decide(c); !errors.Is(err, access.ErrIneligible) {
+		t.Errorf("what the organization demands is overruled: %v", err)
+	}
+	c.Organization.Demands, c.Workspace.Demands = access.Demands{}, c.Organization.Demands
+	if err := overruling.Decide(c); err != nil {
+		t.Errorf("an administrator of the organization: %v", err)
+	}
+	c.Organization.Permissions = access.Permissions{access.OrganizationManage}
+	if err := overruling.Decide(c); !errors.Is(err, access.ErrIneligible) {
+		t.Errorf("an administrator of the workspace alone: %v", err)
+	}
 	c.Organization.Membership, c.Workspace.Membership = 0, 0
 	c.Workspace.Permissions = nil
 	for _, rule := range []access.Rule{access.InOrganization(), access.InWorkspace()} {

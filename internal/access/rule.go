@@ -41,6 +41,7 @@ type Rule struct {
 	member     string       // the body member that names the tenant, else path {id}
 	enrol      bool         // also allows those who have yet to set up a second factor
 	ineligible bool         // also those who do not meet what the tenant demands
+	overruling bool         // what a workspace demands does not bind administrators of its organization
 }
 
 // Anyone allows every caller and needs no session.
@@ -79,6 +80,14 @@ func (r Rule) NamedBy(member string) Rule {
 // in it: nobody needs to be at the office to leave.
 func (r Rule) EvenIneligible() Rule {
 	r.ineligible = true
+	return r
+}
+
+// Overruling is a workspace's rule without what the workspace, and not its
+// organization, demands of the organization's administrators: nobody makes a
+// stronghold of a workspace that they can neither open nor delete.
+func (r Rule) Overruling() Rule {
+	r.overruling = true
 	return r
 }
 
@@ -135,7 +144,11 @@ func (r Rule) Decide(c *Caller) error {
 		if c.Workspace.Membership == 0 && !c.Workspace.Permissions.Hold(WorkspaceAdmin) {
 			return ErrNotFound
 		}
-		if err := r.eligible(c, c.Organization.Demands, c.Workspace.Demands); err != nil {
+		demands := []Demands{c.Organization.Demands, c.Workspace.Demands}
+		if r.overruling && c.Organization.Permissions.Hold(OrganizationAdmin) {
+			demands = demands[:1]
+		}
+		if err := r.eligible(c, demands...); err != nil {
 			return err
 		}
 		if !c.Workspace.Permissions.HoldAny(r.anyOf...) {
@@ -186,6 +199,9 @@ func (r Rule) words(tenant string) string {
 	}
 	if r.ineligible {
 		s += ", from anywhere"
+	}
+	if r.overruling {
+		s += "; what it demands does not bind administrators of its organization"
 	}
 	return strings.TrimSpace(s)
 }

@@ -69,6 +69,36 @@ func TestLockedOutOfAWorkspace(t *testing.T) {
 	})
 }
 
+// A member who founds a workspace that only they can enter is not there to stay:
+// the organization's administrators can open it, or delete it.
+func TestNoStronghold(t *testing.T) {
+	eachHall(t, func(t *testing.T, h *hall) {
+		h.set(func(b *deployment.B2BSettings) { b.IPAllowlistPerWorkspace = true })
+		ana, ben, yes, no := h.person("Ana"), h.person("Ben").at("198.51.100.7"), true, false
+		acme := h.organization(ana, "Acme").Organization.ID
+		member := h.joins(ben, acme)
+		update := func(p someone, w id.Workspace, restrict *bool) error {
+			in := updateWorkspaceInput{WorkspaceID: w}
+			in.Body.EnableIPRestriction, in.Body.WhitelistedIPs = restrict, []string{"198.51.100.7"}
+			_, err := call(h, "UpdateWorkspace", p, inWs(w), h.s.updateWorkspace, in)
+			return err
+		}
+		remove := func(p someone, w id.Workspace) error {
+			_, err := call(h, "DeleteWorkspace", p, inWs(w), h.s.deleteWorkspace, workspaceInput{w})
+			return err
+		}
+		fort, tower := h.workspace(ben, acme, "Fort").Workspace.ID, h.workspace(ben, acme, "Tower").Workspace.ID
+		must(t, update(ben, fort, &yes))
+		must(t, update(ben, tower, &yes))
+		refuses(t, h.removeMember(ana, acme, member), ErrLastAdmin)
+		refuses(t, remove(ben.at("192.0.2.1"), fort), access.ErrIneligible)
+		must(t, remove(ana, fort))
+		must(t, update(ana, tower, &no))
+		must(t, remove(ana, tower))
+		must(t, h.removeMember(ana, acme, member))
+	})
+}
+
 // S5: that the inviter still holds what the roles give is not enough, they must
 // still be one who invites.
 func TestInviterMayNoLongerInvite(t *testing.T) {

@@ -174,6 +174,9 @@ func (h *hall) caller(p someone, tenant access.Tenant) (*access.Caller, error) {
 	}
 	if tenant.Workspace != 0 {
 		w := h.workspaceRow(tenant.Workspace)
+		if caller.Organization, err = grantOf(ctx, h.s.queries, w.OrganizationID, p.User); err != nil {
+			return nil, err
+		}
 		caller.Workspace, err = workspaceGrantOf(ctx, h.s.queries, w.OrganizationID, w.ID, p.User)
 		caller.Workspace.Demands = w.demands(b2b)
 		if org, err := findOrganization(ctx, h.s.queries, h.d.ID, w.OrganizationID); err == nil {
