@@ -30,7 +30,6 @@ const (
 	// provesPhone is what the code sent to a claimed number proves.
 	provesPhone onetime.Purpose = "phone_number"
 
-	byPhone    = "phone_otp"
 	mostPhones = 5
 )
 
@@ -238,7 +237,7 @@ func (s *Service) provePhone(ctx context.Context, tx *database.Tx, caller *acces
 	if !d.Settings.Auth.FactorsEnabled.PhoneOTP {
 		return nil
 	}
-	return s.sessions.Enrolled(ctx, tx, caller, d, byPhone)
+	return s.sessions.Enrolled(ctx, tx, caller, d, factor.ByPhone)
 }
 
 // verifiedPhone is nil for a verified number of the person.

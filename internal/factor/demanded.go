@@ -9,9 +9,6 @@ import (
 	"github.com/guildhall-id/guildhall/internal/platform/database"
 )
 
-// byPhone is a code in a text message, which package account sets up.
-const byPhone = "phone_otp"
-
 // ErrUnproven is access.ErrStaleSignIn for whoever is in a tenant that demands a
 // second factor, and has one, but did not sign in with it.
 var ErrUnproven = access.ErrStaleSignIn.With("Sign out and in again first, with the second factor that you have: an organization or workspace of yours asks for it.")
@@ -48,7 +45,7 @@ func Guard(ctx context.Context, tx *database.Tx, d *deployment.Deployment, c *ac
 	if first, err = database.OrNotFound(first, err, access.ErrUnauthenticated); err != nil {
 		return err
 	}
-	if has.authenticator(d) || has.phone(d) && first != byPhone {
+	if has.authenticator(d) || has.phone(d) && first != ByPhone {
 		return ErrUnproven
 	}
 	return nil

@@ -36,6 +36,7 @@ var (
 // The methods, as the settings and the API name them.
 const (
 	ByAuthenticator = "authenticator"
+	ByPhone         = "phone_otp" // a code in a text message; package account keeps the numbers
 	ByBackupCode    = "backup_code"
 )
 
